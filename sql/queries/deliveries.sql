@@ -1,0 +1,177 @@
+-- name: owe
+-- The deliveries that the events of these places oblige to, with the body that every attempt sends.
+with heard as materialized (
+    select e.store_id, e.seq, e.id, e.type, coalesce(e.reservation_id::text, e.sku, e.id::text) as subject, webhook_body(e) as body
+      from event e
+     where e.store_id = :store and e.position > :after and e.position <= :until
+       and exists (select from webhook_endpoint w
+                    where w.active and (w.stores is null or e.store_id = any (w.stores))
+                      and (w.events = '{}' or e.type = any (w.events)))
+)
+insert into delivery (store_id, id, endpoint_id, event_seq, message_id, type, subject, body)
+select h.store_id, new_id(), w.id, h.seq, h.id, h.type, h.subject, h.body
+  from heard h
+  join webhook_endpoint w on w.active and (w.stores is null or h.store_id = any (w.stores))
+                         and (w.events = '{}' or h.type = any (w.events))
+ order by h.seq
+on conflict on constraint delivery_is_owed_once do nothing;
+
+-- name: ping
+-- One delivery about nothing, by which an owner sees that their endpoint is reached.
+insert into delivery (store_id, id, endpoint_id, message_id, type, subject, body)
+select '', n.id, :endpoint, n.message_id, 'webhook.ping', n.id::text,
+       json_build_object('type', 'webhook.ping', 'timestamp', rfc3339(now()), 'data', json_build_object('endpoint', :endpoint::uuid))::text
+  from (select new_id() as id, new_id() as message_id) n
+returning id, message_id, type, store_id, state, attempts, last_status, reason, next_attempt_at, created_at, delivered_at;
+
+-- name: due
+-- The endpoints to which something can be sent now: one look into the index of each.
+select w.id
+  from webhook_endpoint w
+ where w.active and coalesce(w.rest_until <= now(), true)
+   and exists (select from delivery d where d.endpoint_id = w.id and d.state = 'pending' and d.next_attempt_at <= now())
+ order by w.id;
+
+-- name: claim
+-- Take an endpoint's oldest due deliveries under a lease, one of each subject, and none whose subject has an earlier one
+-- under way or waiting. From an endpoint that fails, one at a time.
+with chosen as (
+    select d.store_id, d.id
+      from delivery d
+     where d.endpoint_id = :endpoint and d.state = 'pending' and d.next_attempt_at <= now()
+       and exists (select from webhook_endpoint w where w.id = :endpoint and w.active and coalesce(w.rest_until <= now(), true))
+       and not exists (select from delivery earlier
+                        where earlier.endpoint_id = d.endpoint_id and earlier.store_id = d.store_id and earlier.subject = d.subject
+                          and earlier.event_seq < d.event_seq and earlier.state in ('pending', 'sending'))
+     order by d.next_attempt_at, d.event_seq
+     limit (select case when w.failing_since is null then :most::integer else 1 end from webhook_endpoint w where w.id = :endpoint)
+       for update of d skip locked
+)
+update delivery d
+   set state = 'sending', lease_until = now() + make_interval(secs => :lease), next_attempt_at = null, updated_at = now()
+  from chosen c, webhook_endpoint w
+ where d.store_id = c.store_id and d.id = c.id and w.id = d.endpoint_id
+returning d.store_id, d.id, d.endpoint_id, d.lease_until, d.attempts, d.message_id, d.type, d.body, w.url, w.secret,
+          case when w.old_secret_until > now() then w.old_secret end as old_secret, extract(epoch from now())::bigint as timestamp;
+
+-- name: park
+-- What is due but waits for an earlier one is due when that one is, so that nobody looks at it in vain until then; some
+-- thousand at a time.
+with parked as (
+    select d.store_id, d.id, e.next_attempt_at
+      from delivery d, lateral (select earlier.next_attempt_at from delivery earlier
+                                 where earlier.endpoint_id = d.endpoint_id and earlier.store_id = d.store_id
+                                   and earlier.subject = d.subject and earlier.event_seq < d.event_seq
+                                   and earlier.state = 'pending' and earlier.next_attempt_at > now()
+                                 order by earlier.event_seq limit 1) e
+     where d.endpoint_id = :endpoint and d.state = 'pending' and d.next_attempt_at <= now()
+     order by d.next_attempt_at
+     limit 2000
+       for update of d skip locked
+)
+update delivery d
+   set next_attempt_at = p.next_attempt_at
+  from parked p
+ where d.store_id = p.store_id and d.id = p.id;
+
+-- name: unpark
+-- What was never tried is due again: what it waited for is due, too.
+update delivery set next_attempt_at = now()
+ where endpoint_id = :endpoint and state = 'pending' and attempts = 0 and next_attempt_at > now();
+
+-- name: deliver
+-- The endpoint has it; that counts whenever it is heard. An endpoint that answers fails no longer.
+with delivered as (
+    update delivery
+       set state = 'delivered', attempts = attempts + 1, last_status = :status, reason = null,
+           next_attempt_at = null, lease_until = null, delivered_at = now(), updated_at = now()
+     where store_id = :store and id = :id and state <> 'delivered'
+    returning endpoint_id
+)
+update webhook_endpoint w
+   set failing_since = null
+  from delivered d
+ where w.id = d.endpoint_id and w.failing_since is not null;
+
+-- name: strike
+-- Note that an attempt on this endpoint failed, while it is that attempt's to tell, and for how long it wants to be left
+-- alone; whether it has failed for too many days. The endpoint is locked before its deliveries, always.
+update webhook_endpoint w
+   set failing_since = coalesce(w.failing_since, now()),
+       rest_until = greatest(w.rest_until, now() + make_interval(secs => :rest))
+ where w.id = :endpoint
+   and exists (select from delivery d
+                where d.store_id = :store and d.id = :id and d.state = 'sending' and d.lease_until = :lease)
+returning w.failing_since <= now() - make_interval(days => :days) as too_long;
+
+-- name: postpone
+-- The attempt failed: the next is due after so many seconds; null: there is none any more.
+update delivery
+   set state = case when :delay::float8 is null then 'dead' else 'pending' end,
+       attempts = attempts + 1, last_status = :status, reason = :reason,
+       next_attempt_at = now() + make_interval(secs => :delay::float8), lease_until = null, updated_at = now()
+ where store_id = :store and id = :id and state = 'sending' and lease_until = :lease;
+
+-- name: give_back
+-- What was claimed and not sent is anybody's again, at once.
+update delivery
+   set state = 'pending', next_attempt_at = now(), lease_until = null, updated_at = now()
+ where store_id = :store and id = :id and state = 'sending' and lease_until = :lease;
+
+-- name: release
+-- The lease is over, and nobody knows how far its sender came: it is sent again, under the same id.
+update delivery d
+   set state = 'pending', reason = 'sender_died', next_attempt_at = now(), lease_until = null, updated_at = now()
+  from (select store_id, id from delivery
+         where state = 'sending' and lease_until <= now()
+         order by lease_until limit :limit
+           for update skip locked) o
+ where d.store_id = o.store_id and d.id = o.id;
+
+-- name: listed
+-- An endpoint's deliveries in these states, the newest first, from the one before `before`.
+select d.id, d.message_id, d.type, d.store_id, d.state, d.attempts, d.last_status, d.reason, d.next_attempt_at,
+       d.created_at, d.delivered_at
+  from unnest(:states::text[]) wanted(state),
+       lateral (select * from delivery
+                 where endpoint_id = :endpoint and state = wanted.state and (:before::uuid is null or id < :before)
+                 order by id desc limit :limit) d
+ order by d.id desc
+ limit :limit;
+
+-- name: between
+-- An endpoint's deliveries in these states whose ids lie between two, both counted; ids sort by when they were made.
+select d.store_id, d.id
+  from unnest(:states::text[]) wanted(state),
+       lateral (select store_id, id from delivery
+                 where endpoint_id = :endpoint and state = wanted.state and id between :first and :last
+                 order by id limit :limit) d
+ order by d.id
+ limit :limit;
+
+-- name: requeue
+-- These are sent again from the start, with the same id and the same bytes; what is under way stays under way.
+update delivery d
+   set state = 'pending', attempts = 0, reason = null, next_attempt_at = now(), delivered_at = null, updated_at = now()
+  from unnest(:stores::text[], :ids::uuid[]) asked(store_id, id)
+ where d.store_id = asked.store_id and d.id = asked.id and d.state <> 'sending';
+
+-- name: waiting
+-- How many deliveries wait for an endpoint that is on, and how many are given up.
+select (select count(*) from webhook_endpoint w join delivery d on d.endpoint_id = w.id and d.state = 'pending' where w.active) as pending,
+       (select count(*) from webhook_endpoint w join delivery d on d.endpoint_id = w.id and d.state = 'dead'
+         where w.deleted_at is null) as dead;
+
+-- name: forget
+-- Deliveries older than a month, some thousand at a time.
+delete from delivery
+ where ctid = any (array(select ctid from delivery
+                          where created_at < now() - interval '30 days' and state <> 'sending' limit 5000));
+
+-- name: forget_deleted
+-- Some thousand deliveries of endpoints that were deleted.
+delete from delivery
+ where ctid = any (array(select d.ctid
+                           from webhook_endpoint w,
+                                lateral (select ctid from delivery where endpoint_id = w.id and state <> 'sending' limit 5000) d
+                          where w.deleted_at is not null limit 5000));

@@ -1,0 +1,86 @@
+-- name: now
+-- The moment of this transaction.
+select now();
+
+-- name: counters
+-- How many reservations stand where; units promised beyond what is there, counted from the lines themselves: always 0.
+with claim as (
+    select l.store_id, l.sku, sum(l.quantity - l.short - l.collected - l.refused) as units
+      from reservation r
+      join reservation_line l on l.store_id = r.store_id and l.reservation_id = r.id
+     where r.state in ('held', 'confirmed', 'picking', 'ready')
+     group by l.store_id, l.sku
+)
+select count(*) filter (where state = 'held') as held,
+       count(*) filter (where state in ('confirmed', 'picking')) as preparing,
+       count(*) filter (where state = 'ready') as ready,
+       count(*) filter (where state in ('collected', 'returned')) as collected,
+       (select coalesce(sum(greatest(0, c.units - coalesce(greatest(p.on_hand, 0) + p.shortfall, 0))), 0)::integer
+          from claim c left join position p on p.store_id = c.store_id and p.sku = c.sku) as oversold
+  from reservation;
+
+-- name: latest
+-- The last steps that reservations took, in all stores.
+select e.id, e.at, e.target as state, s.name as store, r.order_ref
+  from store s,
+       lateral (select * from event o
+                 where o.store_id = s.id and o.reservation_id is not null and o.target is not null
+                 order by o.seq desc limit :most) e
+  join reservation r on r.store_id = e.store_id and r.id = e.reservation_id
+ where r.store_id = s.id
+ order by e.at desc, e.seq desc
+ limit :most;
+
+-- name: ready_token
+-- The link of an order that waits to be collected, the newest; null when there is none.
+select token from reservation where state = 'ready' and token is not null order by ready_at desc limit 1;
+
+-- name: plenty
+-- Something of which one store has much, to try with.
+select p.store_id as store, p.sku, i.name
+  from position p
+  join item i on i.sku = p.sku
+ order by p.on_hand - p.reserved - p.safety_stock desc, p.store_id, p.sku
+ limit 1;
+
+-- name: inbox
+-- The messages that would have been sent, the newest first, from one on (null: the newest).
+select id, channel, recipient, kind, locale, subject, left(body_text, 140) as beginning, captured_at
+  from captured_message
+ where :from::bigint is null or id <= :from
+ order by id desc
+ limit :most;
+
+-- name: message
+-- One captured message, all of it.
+select id, channel, sender, recipient, kind, locale, subject, body_text, body_html, captured_at, sendings, reservation_id
+  from captured_message
+ where id = :id;
+
+-- name: newest
+-- The newest message; 0 when there is none.
+select coalesce(max(id), 0) from captured_message;
+
+-- name: newer
+-- How many messages came after one.
+select count(*) from captured_message where id > :id;
+
+-- name: untold
+-- Work that stands between what happened and its messages: events not yet relayed, messages not yet sent.
+select (select count(*) from event where position is null)
+     + (select count(*) from notification where state in ('pending', 'sending', 'unknown'));
+
+-- name: captured
+-- How many messages went out.
+select count(*) from captured_message;
+
+-- name: told
+-- How often each customer of an order was told what, on which channel.
+select r.order_ref, m.kind, m.channel, sum(m.sendings)::integer as times
+  from captured_message m
+  join reservation r on r.store_id = m.store_id and r.id = m.reservation_id
+ group by r.order_ref, m.kind, m.channel;
+
+-- name: left_over
+-- Units that are still on hand or reserved somewhere.
+select coalesce(sum(abs(on_hand) + reserved), 0)::integer from position;

@@ -1,0 +1,34 @@
+-- name: answers
+-- PostgreSQL is there.
+select 1;
+
+-- name: oldest_undone
+-- Seconds since the oldest work was due that nobody has done; one look into each store's indexes, however long the queues are.
+select extract(epoch from now() - (
+           select min(waits.at)
+             from store, lateral (select event.at from event
+                                   where event.store_id = store.id and event.position is null
+                                   order by event.seq limit 1) waits))::float8 as events,
+       extract(epoch from now() - (
+           select min(next_attempt_at) from notification
+            where state in ('pending', 'unknown') and next_attempt_at < now()))::float8 as notifications,
+       extract(epoch from now() - (
+           select min(waits.next_attempt_at)
+             from webhook_endpoint w, lateral (select d.next_attempt_at from delivery d
+                                                where d.endpoint_id = w.id and d.state = 'pending' and d.next_attempt_at < now()
+                                                order by d.next_attempt_at limit 1) waits
+            where w.active and coalesce(w.rest_until < now(), true)))::float8 as deliveries,
+       extract(epoch from now() - (
+           select min(waits.due_at)
+             from store, lateral (select reservation.due_at from reservation
+                                   where reservation.store_id = store.id and reservation.state = 'held'
+                                     and reservation.due_at < now()
+                                   order by reservation.due_at limit 1) waits))::float8 as holds;
+
+-- name: open_reservations
+-- How many reservations are on their way, by state; read from the index of the open ones.
+select state, count(*) as reservations
+  from reservation
+ where state in ('held', 'confirmed', 'picking', 'ready')
+ group by state
+ order by state;

@@ -1,0 +1,3 @@
+-- name: level
+-- The newest migration that was applied.
+select max(version) from schema_migrations;
