@@ -1,0 +1,92 @@
+"""`python -m service`: the API, in one process, or in several on one port."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import importlib.util
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from aiohttp import web
+from asyncpg import PostgresError
+
+from service import logs, processes, settings
+from service.api import routes
+from service.api.app import build_app, runner
+from service.api.endpoints import CLOSING, Endpoint
+from service.database import open_pool
+from service.settings import Settings
+
+BACKLOG = 512  # connections that wait to be taken
+GARBAGE_AFTER = 20_000  # objects more than were freed; requests leave next to none in circles
+GOODBYE_SECONDS = 5  # for connections to PostgreSQL to end in order
+
+log = structlog.get_logger()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to stop; 0 when everything under way was finished."""
+    parser = argparse.ArgumentParser(prog="python -m service", description="Serve the API.")
+    parser.add_argument(
+        "--workers", type=_count, default=1, help="processes on the same port, each with a pool of its own (default: 1)"
+    )
+    asked = parser.parse_args(arguments)
+    chosen = settings.read()
+    logs.set_up(chosen.log_format, chosen.log_level)
+    try:
+        if asked.workers > 1:
+            return _run(processes.keep(asked.workers, host=chosen.host, port=chosen.port))
+        return _run(serve(chosen))
+    except (OSError, PostgresError, TimeoutError) as error:
+        sys.stderr.write(f"The API can't start: {error or type(error).__name__}\n")
+        return 1
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= 64:  # noqa: PLR2004 -- more would be a slip
+        raise argparse.ArgumentTypeError("from 1 to 64")
+    return number
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    factory = None
+    if importlib.util.find_spec("uvloop"):
+        import uvloop  # noqa: PLC0415 -- there is none on Windows
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as loop:
+        return loop.run(work)
+
+
+async def serve(chosen: Settings, endpoints: tuple[Endpoint, ...] = routes.ENDPOINTS) -> int:
+    """Serve from this process: stop at SIGTERM or SIGINT, take no more connections, finish what is under way."""
+    stopping = processes.stops_at_signals()
+    pool = await open_pool(str(chosen.database_url), size=chosen.pool_size, name="comptoir-api")
+    app = build_app(chosen, pool, endpoints)
+    server = runner(app)
+    await server.setup()
+    gc.freeze()  # what is there now stays: no need to look through it again and again
+    gc.set_threshold(GARBAGE_AFTER)
+    watch = asyncio.create_task(processes.stop_when_orphaned(stopping))
+    try:
+        await web.TCPSite(
+            server, chosen.host, chosen.port, backlog=BACKLOG, reuse_port=processes.is_child() or None
+        ).start()
+        log.info("api_started", host=chosen.host, port=server.addresses[0][1])
+        await stopping.wait()
+        app[CLOSING].set()
+    finally:
+        watch.cancel()
+        await server.cleanup()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pool.close(), GOODBYE_SECONDS)
+    log.info("api_stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

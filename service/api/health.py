@@ -1,0 +1,87 @@
+"""Alive? Ready? How much? What the people who run the service ask."""
+
+from aiohttp import web
+
+from service import deliveries, health, metrics
+from service.api.endpoints import CLOSING, OPERATIONS, Answer, Call, Endpoint
+from service.database import Pool, connection, within
+from service.errors import Problem
+from service.models.health import Alive, Ready
+
+
+async def livez(_call: Call[None]) -> Answer:
+    """The process answers; nothing else is asked."""
+    return Answer(Alive(status="alive"))
+
+
+async def readyz(call: Call[None]) -> Answer | web.Response:
+    """Whether to send requests here. Not ready is an answer, not a refusal: the body is the same."""
+    url = call.settings.redis_url
+    state = await health.ready(
+        call.pool,
+        redis_url=url.get_secret_value() if url else None,
+        closing=call.request.app[CLOSING].is_set(),
+    )
+    if state.ready:
+        return Answer(state)
+    return web.json_response(text=state.model_dump_json(), status=503, headers={"Retry-After": "2"})
+
+
+async def metrics_now(call: Call[None]) -> web.Response:
+    """What was counted, and what waits just now."""
+    size, idle = call.pool.get_size(), call.pool.get_idle_size()
+    metrics.pool_is(used=size - idle, idle=idle)
+    return web.Response(body=metrics.counted() + await _measured(call.pool), headers={"Content-Type": metrics.MEDIA})
+
+
+async def _measured(pool: Pool) -> bytes:
+    try:
+        gauges = await within(health.PATIENCE_SECONDS, _gauges(pool))
+    except Problem:
+        gauges = {}
+    gauges["comptoir_database_up"] = ("Whether PostgreSQL answers", {"": float(bool(gauges))})
+    return metrics.measured(gauges)
+
+
+async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
+    async with connection(pool) as db:
+        undone = await health.oldest_undone(db)
+        waiting = await health.open_reservations(db)
+        webhooks = await deliveries.waiting(db)
+    return {
+        "comptoir_oldest_undone_seconds": ("Age of the oldest work that is due", undone.model_dump()),
+        "comptoir_open_reservations": ("Reservations on their way", {**waiting}),
+        "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**webhooks}),
+    }
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/livez",
+        handle=livez,
+        summary="Whether the process answers",
+        tag=OPERATIONS,
+        scopes=None,
+        answers={200: Alive},
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        handle=readyz,
+        summary="Whether requests can be served; 503 with the reason when not",
+        tag=OPERATIONS,
+        scopes=None,
+        answers={200: Ready, 503: Ready},
+    ),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        handle=metrics_now,
+        summary="Numbers for Prometheus",
+        tag=OPERATIONS,
+        scopes=None,
+        media="text/plain",
+        answers={200: None},
+    ),
+)

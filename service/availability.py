@@ -1,0 +1,84 @@
+"""What can be had where, and by when: the question a checkout asks before it offers to collect."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from asyncpg import Record
+
+from service import hours, items, promise, queries, slots, stores
+from service.errors import UnknownSku
+from service.models.availability import Availability, AvailabilityBody, LineAvailable, StoreAvailability
+from service.models.slots import Slot
+from service.models.stores import Store
+from service.queries import Connection
+
+SQL = queries.load("availability")
+
+
+async def search(db: Connection, ask: AvailabilityBody, *, among: Collection[str] | None = None) -> Availability:
+    """Which of the stores that a caller may see (None: all) have how much of a basket, by when, and in which slots.
+
+    Nothing is promised by it: a hold may find less. Raises UnknownSku and UnknownStore, naming what is none.
+    """
+    asked: Counter[str] = Counter()
+    for line in ask.lines:
+        asked[line.sku] += line.quantity
+    if unknown := await items.unknown(db, asked):
+        raise UnknownSku(f"Not in the catalogue: {', '.join(unknown[:5])}.", skus=unknown)
+    distances = await _candidates(db, ask, among)
+    rows = await SQL["lines"].rows(
+        db,
+        stores=list(distances),
+        skus=list(asked),
+        quantities=list(asked.values()),
+        complete_first=ask.complete_first,
+        most=ask.limit,
+    )
+    found = await stores.several(db, [row["store_id"] for row in rows])
+    promises = await promise.estimates(db, [(store, asked) for store in found])
+    free = await slots.first_free(db, list(zip(found, promises, strict=True)))
+    return Availability(
+        items=[
+            _tell(asked, distances[store.id], store, row, ready_by, left)
+            for store, row, ready_by, left in zip(found, rows, promises, free, strict=True)
+        ]
+    )
+
+
+async def _candidates(
+    db: Connection, ask: AvailabilityBody, among: Collection[str] | None
+) -> Mapping[str, float | None]:
+    """The stores to look into and their distances, in the order in which they are told; no more than needed."""
+    if ask.stores is not None:
+        stores.refuse_unknown(set(ask.stores) - set(ask.stores if among is None else among))
+        await stores.several(db, ask.stores)
+        among = ask.stores
+    any_counts = ask.complete_first or ask.open_at is not None
+    found = await stores.nearest(db, among=among, near=ask.near, most=None if any_counts else ask.limit)
+    if ask.open_at is not None:
+        known = await stores.several(db, [id for id, _ in found])
+        found = [each for each, store in zip(found, known, strict=True) if hours.of(store).is_open(ask.open_at)]
+    return dict(found if ask.complete_first else found[: ask.limit])
+
+
+def _tell(
+    asked: Mapping[str, int],
+    distance: float | None,
+    store: Store,
+    row: Record,
+    ready_by: datetime | None,
+    free: list[Slot],
+) -> StoreAvailability:
+    return StoreAvailability(
+        store=store.id,
+        name=store.name,
+        distance_km=distance,
+        complete=row["complete"],
+        ready_by=ready_by,
+        lines=[
+            LineAvailable(sku=sku, asked=quantity, available=available)
+            for (sku, quantity), available in zip(asked.items(), row["available"], strict=True)
+        ],
+        slots=free,
+    )

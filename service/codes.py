@@ -1,0 +1,115 @@
+"""Pickup codes and customers' tokens: made, read, verified.
+
+The alphabet holds nothing that a keyboard layout swaps and nothing that the eye takes for another:
+a scanner set to the wrong country still types it right.
+"""
+
+import hashlib
+import hmac
+import os
+from typing import NamedTuple
+from uuid import UUID
+
+ALPHABET = "23456789BCDFGHJKNPRSTVX"
+CODE_SYMBOLS = 5
+CODE_LENGTH = CODE_SYMBOLS + 1
+STORE_SYMBOLS = 4
+MAC_SYMBOLS = 14
+TOKEN_LENGTH = STORE_SYMBOLS + CODE_SYMBOLS + 1 + MAC_SYMBOLS
+
+_BASE = len(ALPHABET)  # 23, a prime: that is why the check symbol catches every swap
+_VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
+
+
+def _spell(number: int, length: int) -> str:
+    symbols = ""
+    for _ in range(length):
+        number, value = divmod(number, _BASE)
+        symbols = ALPHABET[value] + symbols
+    return symbols
+
+
+def _read(symbols: str) -> int:
+    number = 0
+    for symbol in symbols:
+        number = number * _BASE + _VALUE[symbol]
+    return number
+
+
+def normalise(typed: str) -> str:
+    """What was meant: capitals, without spaces and dashes."""
+    return typed.upper().replace(" ", "").replace("-", "")
+
+
+def check_symbol(symbols: str) -> str:
+    """The sixth symbol: any one wrong symbol and any two swapped ones are noticed (weights 1 to 6, sum 0 modulo 23)."""
+    total = sum(weight * _VALUE[symbol] for weight, symbol in enumerate(symbols, 1))
+    return ALPHABET[-total * pow(CODE_LENGTH, -1, _BASE) % _BASE]
+
+
+def new_code() -> str:
+    """Draw a pickup code: five random symbols and their check symbol."""
+    drawn = int.from_bytes(os.urandom(8), "big") % _BASE**CODE_SYMBOLS  # of 2^64: no code is likelier by 10^-12
+    symbols = _spell(drawn, CODE_SYMBOLS)
+    return symbols + check_symbol(symbols)
+
+
+def is_code(symbols: str) -> bool:
+    """Whether this can be a pickup code: its symbols exist and its check symbol agrees."""
+    return (
+        len(symbols) == CODE_LENGTH
+        and all(symbol in _VALUE for symbol in symbols)
+        and check_symbol(symbols[:CODE_SYMBOLS]) == symbols[CODE_SYMBOLS]
+    )
+
+
+class Token(NamedTuple):
+    """What a customer's token says: the store's number and the pickup code it stands for."""
+
+    store_number: int
+    code: str
+
+
+class Tokens:
+    """Makes and verifies customers' tokens: 4 symbols of store number, 5 of code, 1 naming the key, 14 of MAC.
+
+    The MAC covers the reservation's id, so a code that is used again later opens nothing with an old token,
+    and who knows the code doesn't know the token.
+    """
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._keys = {self._name(key): key.encode() for key in reversed(keys)}
+        self._signing = self._name(keys[0])
+
+    @staticmethod
+    def _name(key: str) -> str:
+        return ALPHABET[hashlib.sha256(b"name of " + key.encode()).digest()[0] % _BASE]
+
+    def _mac(self, name: str, store_number: int, code: str, reservation: UUID) -> str:
+        said = f"{store_number}:{code}:{reservation}".encode()
+        digest = hmac.digest(self._keys[name], said, "sha256")
+        return _spell(int.from_bytes(digest, "big"), MAC_SYMBOLS)
+
+    def make(self, store_number: int, code: str, reservation: UUID) -> str:
+        """Spell the token of a reservation."""
+        mac = self._mac(self._signing, store_number, code, reservation)
+        return _spell(store_number, STORE_SYMBOLS) + code[:CODE_SYMBOLS] + self._signing + mac
+
+    @staticmethod
+    def read(typed: str) -> Token | None:
+        """What a token claims, or None where it is none; `verify` says whether it is true."""
+        symbols = normalise(typed)
+        if len(symbols) != TOKEN_LENGTH or not all(symbol in _VALUE for symbol in symbols):
+            return None
+        code = symbols[STORE_SYMBOLS : STORE_SYMBOLS + CODE_SYMBOLS]
+        return Token(_read(symbols[:STORE_SYMBOLS]), code + check_symbol(code))
+
+    def verify(self, typed: str, reservation: UUID) -> bool:
+        """Whether this token was made here for that reservation, with a key that still counts."""
+        symbols = normalise(typed)
+        claimed = self.read(symbols)
+        name = symbols[STORE_SYMBOLS + CODE_SYMBOLS] if claimed else ""
+        if claimed is None or name not in self._keys:
+            return False
+        mac = self._mac(name, claimed.store_number, claimed.code, reservation)
+        return hmac.compare_digest(symbols[-MAC_SYMBOLS:], mac)

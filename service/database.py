@@ -1,0 +1,115 @@
+"""The way to PostgreSQL: a pool, and transactions that speak in problems."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+
+from service.errors import Busy, InvalidRequest, OnHandOutOfRange, Unavailable, every_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
+
+BY_CONSTRAINT = {problem.constraint: problem for problem in every_problem() if problem.constraint}
+
+SESSION = {
+    "timezone": "UTC",
+    "jit": "off",  # statements are small; compiling them costs more than it saves
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+    "synchronous_commit": "on",  # an accepted request is on disk before its answer leaves
+}
+
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up
+    asyncpg.TooManyConnectionsError,
+    OSError,
+    asyncio.TimeoutError,
+)
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
+    """Nothing here outlives its transaction (locks, settings, cursors): a reset would cost a round trip for nothing."""
+
+
+async def open_pool(url: str, *, size: int, name: str) -> Pool:
+    """Open `size` connections at most; the first is made now, so that a wrong address is known at the start."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        command_timeout=5,
+        timeout=4,
+        init=_prepare,
+        reset=_leave_as_it_is,
+        server_settings={**SESSION, "application_name": name},
+    )
+
+
+@contextmanager
+def problems() -> "Iterator[None]":
+    """Turn what PostgreSQL refuses into the problem of that name, and its absence into `Unavailable`."""
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError as error:
+        problem = BY_CONSTRAINT.get(error.constraint_name or "")
+        if problem is None:
+            raise
+        raise problem from error
+    except (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError) as error:
+        raise Busy("Others are changing the same things; try again.", retry_after=1) from error
+    except asyncpg.NumericValueOutOfRangeError as error:
+        raise OnHandOutOfRange from error
+    except asyncpg.CharacterNotInRepertoireError as error:
+        raise InvalidRequest("Some text holds characters that can't be stored.") from error
+    except _AWAY as error:
+        raise Unavailable(retry_after=2) from error
+
+
+@asynccontextmanager
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """Take a connection for a few statements, each on its own."""
+    with problems():
+        async with pool.acquire(timeout=3) as db:
+            yield db
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """Take a connection for one transaction: all of it, or nothing."""
+    async with connection(pool) as db, db.transaction():
+        yield db
+
+
+Result = TypeVar("Result")
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Result]) -> Result:
+    """Wait for work so long and no longer: then it is told to give up, but not waited for. Raises Unavailable.
+
+    A connection into nowhere takes its time to notice, also while it is being given back to the pool.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # what comes too late is nobody's
+    try:
+        if not (await asyncio.wait({task}, timeout=seconds))[0]:
+            raise Unavailable(retry_after=2)
+        return task.result()
+    finally:
+        task.cancel()

@@ -1,0 +1,103 @@
+"""Several processes of the API on one port: a parent starts them, starts again those that die, and stops them all."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from contextlib import suppress
+
+import structlog
+
+from service import metrics
+
+PARENT = "COMPTOIR_PARENT"
+"""Tells a child who its parent is."""
+
+STOP_SECONDS = 20  # for a child to finish; then it is killed
+BREATH_SECONDS = 1  # before one that died at once is started again
+
+log = structlog.get_logger()
+
+
+def is_child() -> bool:
+    """Whether this process shares its port with brothers and sisters."""
+    return PARENT in os.environ
+
+
+def stops_at_signals() -> asyncio.Event:
+    """What SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def stop_when_orphaned(stopping: asyncio.Event) -> None:
+    """Set `stopping` once the parent is gone, however it went: nobody would stop this process any more."""
+    parent = int(os.environ.get(PARENT, "0"))
+    while parent and os.getppid() == parent:  # noqa: ASYNC110 -- nothing else tells
+        await asyncio.sleep(1)
+    if parent:
+        stopping.set()
+
+
+async def keep(count: int, *, host: str, port: int) -> int:
+    """Keep `count` processes serving until told to stop; 0 when all of them went in order. Raises OSError.
+
+    The port is bound here first, so that port 0 is the same free port for all, and a port in use is known at once.
+    """
+    stopping = stops_at_signals()
+    with _bound(host, port) as place, tempfile.TemporaryDirectory(prefix="comptoir-metrics-") as folder:
+        environment = {
+            **os.environ,
+            "PORT": str(place.getsockname()[1]),
+            PARENT: str(os.getpid()),
+            metrics.SHARED_FOLDER: folder,
+        }
+        log.info("api_started", host=host, port=place.getsockname()[1], workers=count)
+        codes = await asyncio.gather(*(_keep_one(environment, stopping) for _ in range(count)))
+    log.info("api_stopped", workers=count)
+    return max(codes)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Reserve the port for sockets that share it; this one never listens, so no connection goes astray."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    place = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        place.bind((host, port))
+    except OSError:
+        place.close()
+        raise
+    return place
+
+
+async def _keep_one(environment: dict[str, str], stopping: asyncio.Event) -> int:
+    told = asyncio.create_task(stopping.wait())
+    while True:
+        started = time.monotonic()
+        child = await asyncio.create_subprocess_exec(sys.executable, "-m", "service", env=environment)
+        ended = asyncio.create_task(child.wait())
+        await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+        if told.done():
+            return await _stop(child, ended)
+        metrics.forget(child.pid, environment[metrics.SHARED_FOLDER])
+        log.error("process_died", outcome=child.returncode)
+        if time.monotonic() - started < BREATH_SECONDS:
+            await asyncio.wait({told}, timeout=BREATH_SECONDS)
+        if told.done():
+            return 0
+
+
+async def _stop(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> int:
+    with suppress(ProcessLookupError):
+        child.terminate()
+    if not (await asyncio.wait({ended}, timeout=STOP_SECONDS))[0]:
+        child.kill()
+    code = await ended
+    return 0 if code == -signal.SIGTERM else abs(code)  # told before it had begun

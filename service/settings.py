@@ -1,0 +1,82 @@
+"""Every setting, typed and frozen; read once at the start and passed down."""
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    HttpUrl,
+    IPvAnyNetwork,
+    PostgresDsn,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+TokenKey = Annotated[SecretStr, Field(min_length=32)]
+
+
+class Settings(BaseSettings):
+    """What a deployment decides; each field is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    database_url: PostgresDsn = Field(description="PostgreSQL 15 or newer, e.g. postgresql://user:secret@host/comptoir")
+    redis_url: SecretStr | None = Field(
+        default=None, description="Redis 6.2 or Valkey; only wakes workers earlier. sentinel:// for Sentinel"
+    )
+    public_url: HttpUrl = Field(description="Where customers reach this service; links in messages begin with it")
+    token_keys: tuple[TokenKey, ...] = Field(
+        min_length=1,
+        description="Secrets of 32 characters or more that sign customers' links, as a JSON list: "
+        "the first signs, all verify",
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address the API listens on")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port the API listens on")
+    pool_size: int = Field(default=8, ge=2, le=100, description="Connections to PostgreSQL per process")
+    rate_limit_per_second: int = Field(
+        default=500, ge=0, description="Requests per second that one key may make of one process; 0: no limit"
+    )
+    public_rate_limit_per_second: int = Field(
+        default=10, ge=0, description="The same for the open pages, per client address; 0: no limit"
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Networks whose X-Forwarded-For is believed, as a JSON list"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="json, or console for people; auto: console on a terminal"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged")
+
+    default_locale: Literal["fr", "en"] = Field(default="fr", description="Language of customers who named none")
+    retailer: Annotated[str, StringConstraints(max_length=30)] = Field(
+        default="", description="The shop's name as messages say it; empty: the store's name"
+    )
+    tell_held: bool = Field(default=False, description="Whether customers are told of a hold before they have paid")
+    reminder_hours: tuple[int, ...] = Field(
+        default=(24,), description="Hours before the collect-by date at which a reminder goes out, as a JSON list"
+    )
+    email_provider: Literal["capture", "smtp"] = Field(default="capture", description="Carrier of e-mails")
+    sms_provider: Literal["capture"] = Field(default="capture", description="Carrier of text messages")
+    email_from: str = Field(default="comptoir@localhost.example", description="Sender of e-mails")
+    sms_sender: str = Field(
+        default="COMPTOIR",
+        pattern=r"^[A-Za-z0-9 ]{1,11}$",
+        description="Sender of text messages: at most 11 letters and digits",
+    )
+    allow_private_webhooks: bool = Field(
+        default=False, description="Whether webhooks may go to the own network, and without TLS: for trying out only"
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None, description="smtp://user:secret@host:587 (STARTTLS), smtps://host:465 or smtp://localhost:1025"
+    )
+
+
+def read() -> Settings:
+    """Read the settings, once, from the environment and `.env`. Ends the program with a line for each that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SystemExit("\n".join(["The settings are not as they must be (see .env.example):", *lines])) from None

@@ -1,0 +1,98 @@
+"""Requests that wait travel together: whoever arrives while a statement is running joins the next one."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from service.errors import Busy, Unavailable
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+def _stays() -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Asked, Answered]):
+    asked: Asked
+    gone: Callable[[], bool]
+    answer: asyncio.Future[Answered] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Together(Generic[Asked, Answered]):
+    """A queue before some work that is cheaper for many at once.
+
+    An idle one adds no wait: the first request starts at once, alone. `lanes` statements run side by side; those who
+    arrive meanwhile are taken in their order, `most` at a time. Beyond `longest` waiting ones the answer is Busy.
+    Who has gone before their turn takes nothing. Where the work fails for many, each is tried alone, so that
+    one poisoned request is refused alone.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered]]],
+        *,
+        most: int,
+        longest: int,
+        lanes: int,
+    ) -> None:
+        self._work = work
+        self._most = most
+        self._longest = longest
+        self._lanes = lanes
+        self._running: set[asyncio.Task[None] | None] = set()
+        self._waiting: deque[_Waiting[Asked, Answered]] = deque()
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    async def ask(self, asked: Asked, *, gone: Callable[[], bool] = _stays) -> Answered:
+        """Wait for the answer. `gone` says whether the one who asked has left meanwhile. Raises Busy."""
+        if len(self._waiting) >= self._longest:
+            raise Busy("Too many wait already.", retry_after=1)
+        waiting: _Waiting[Asked, Answered] = _Waiting(asked, gone)
+        self._waiting.append(waiting)
+        if len(self._running) < self._lanes:
+            self._running.add(asyncio.create_task(self._run()))
+        return await waiting.answer
+
+    async def _run(self) -> None:
+        """Serve until nobody waits. The lane is free from that moment, not from when its task is noticed to be over."""
+        try:
+            while self._waiting:
+                together = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                await self._serve([one for one in together if not self._has_gone(one)])
+        finally:
+            self._running.discard(asyncio.current_task())
+
+    @staticmethod
+    def _has_gone(one: _Waiting[Asked, Answered]) -> bool:
+        if one.gone():
+            one.answer.cancel()
+        return one.answer.done()
+
+    async def _serve(self, together: Sequence[_Waiting[Asked, Answered]]) -> None:
+        if not together:
+            return
+        try:
+            answers = await self._work([one.asked for one in together])
+        except Exception as error:  # noqa: BLE001 -- it is theirs who wait for it
+            await self._fail(together, error)
+            return
+        for one, answer in zip(together, answers, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(answer)
+
+    async def _fail(self, together: Sequence[_Waiting[Asked, Answered]], error: Exception) -> None:
+        if len(together) > 1 and not isinstance(error, Unavailable):
+            for one in together:
+                await self._serve([one])
+            return
+        for one in together:
+            if not one.answer.done():
+                one.answer.set_exception(error)
