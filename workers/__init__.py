@@ -1,0 +1,1 @@
+"""What happens later: telling, expiring, tidying up."""

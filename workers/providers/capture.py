@@ -1,0 +1,51 @@
+"""Keeps messages in PostgreSQL instead of sending them, for demonstrations and tests; it can tell what it got."""
+
+from service import queries
+from service.database import Pool, connection
+from service.errors import Problem
+from service.messages.letters import Letter
+from workers.providers.carrier import InDoubt, NotNow
+
+SQL = queries.load("captured")
+
+
+class Capture:
+    """A carrier for e-mails and text messages that lays them into the table `captured_message`."""
+
+    name = "capture"
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def send(self, letter: Letter) -> str:
+        """Keep it; the same message a second time is counted and not kept twice."""
+        try:
+            async with connection(self._pool) as db:
+                await SQL["capture"].value(
+                    db,
+                    store=letter.store,
+                    reservation=letter.reservation,
+                    ref=letter.ref,
+                    channel=letter.channel,
+                    sender=letter.sender,
+                    recipient=letter.recipient,
+                    locale=letter.language,
+                    kind=letter.kind,
+                    subject=letter.subject,
+                    text=letter.text,
+                    html=letter.html_with_qr(),
+                )
+        except Problem as problem:  # the database went away: kept or not, nobody knows
+            raise InDoubt(problem.code()) from problem
+        return letter.ref
+
+    async def look_up(self, letter: Letter) -> bool:
+        """Whether it was kept."""
+        try:
+            async with connection(self._pool) as db:
+                return bool(await SQL["is_captured"].value(db, store=letter.store, ref=letter.ref))
+        except Problem as problem:
+            raise NotNow(problem.code()) from problem
+
+    async def close(self) -> None:
+        """Nothing to let go of: the pool is the worker's."""
