@@ -1,0 +1,1 @@
+"""What is written about the house, and what draws the pages that come out of the code."""
