@@ -1,0 +1,154 @@
+"""Alive, ready, and how much: also while PostgreSQL or Redis is away."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from demo.servers import Valkey
+from service import migrations
+from service.database import Pool, open_pool
+from tests.service.api.conftest import Api, serve
+from tests.shop import Shop, settings_for
+
+
+class Blackhole:
+    """A way to PostgreSQL that can stop passing anything on, without closing."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry bytes both ways until either end closes."""
+        there, back = await asyncio.open_connection(self.host, self.port)
+        await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+
+    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while some := await source.read(65536):
+                await self.open.wait()
+                target.write(some)
+                await target.drain()
+        target.close()
+        with suppress(OSError):
+            await target.wait_closed()
+
+
+@asynccontextmanager
+async def detour(database_url: str) -> AsyncIterator[tuple[Blackhole, str]]:
+    """A detour to PostgreSQL, and its address."""
+    there, _, name = database_url.rpartition("/")
+    credentials, _, place = there.rpartition("@")
+    host, _, port = place.rpartition(":")
+    hole = Blackhole(host, int(port))
+    server = await asyncio.start_server(hole.pass_on, "127.0.0.1", 0)
+    async with server:
+        yield hole, f"{credentials}@127.0.0.1:{server.sockets[0].getsockname()[1]}/{name}"
+        hole.open.set()
+
+
+async def test_it_is_alive_and_ready(api: Api) -> None:
+    assert (await api.get("/livez", key="")).json == {"status": "alive"}
+    told = await api.get("/readyz", key="")
+    assert told.json["ready"] is True
+    assert told.json["migration"] == told.json["migration_wanted"] == migrations.newest()
+    assert told.json["redis"] == "not configured"
+    assert told.json["oldest_undone_seconds"] == {"events": 0, "notifications": 0, "deliveries": 0, "holds": 0}
+
+
+async def test_a_missing_migration_is_not_ready(api: Api, pool: Pool) -> None:
+    await pool.execute("delete from schema_migrations where version = $1", migrations.newest())
+    try:
+        told = await api.get("/readyz", key="")
+    finally:
+        await pool.execute("insert into schema_migrations values ($1)", migrations.newest())
+    assert told.status == 503
+    assert told.json["ready"] is False
+    assert "service.manage migrate" in told.json["reason"]
+
+
+async def test_a_database_that_was_never_migrated_is_not_ready(api: Api, pool: Pool) -> None:
+    await pool.execute("alter table schema_migrations rename to elsewhere")
+    try:
+        told = await api.get("/readyz", key="")
+    finally:
+        await pool.execute("alter table elsewhere rename to schema_migrations")
+    assert (told.status, told.json["migration"]) == (503, "")
+    assert "service.manage migrate" in told.json["reason"]
+
+
+async def test_undone_work_is_told_by_its_age(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    held = await shop.hold("tea", 1)
+    await shop.pool.execute("update event set at = at - interval '100 seconds'")
+    await shop.pool.execute(
+        "update reservation set hold_expires_at = now() - interval '50 seconds' where id = $1", held["id"]
+    )
+    undone = (await api.get("/readyz", key="")).json["oldest_undone_seconds"]
+    assert undone["events"] == pytest.approx(100, abs=5)
+    assert undone["holds"] == pytest.approx(50, abs=5)
+    assert undone["notifications"] == 0
+    assert (await api.get("/readyz", key="")).status == 200
+
+
+async def test_redis_is_reported_and_never_required(pool: Pool, database_url: str, valkey: Valkey) -> None:
+    for url, state in ((valkey.url, "answers"), ("redis://127.0.0.1:1/0", "away"), ("sentinel://x", "not asked")):
+        async with serve(settings_for(database_url, redis_url=url), pool) as api:
+            told = await api.get("/readyz", key="")
+            assert (told.status, told.json["redis"]) == (200, state)
+
+
+async def test_without_postgresql_answers_come_within_five_seconds_and_recover(shop: Shop, database_url: str) -> None:
+    await shop.stock("tea", 5)
+    async with detour(database_url) as (hole, url):
+        pool = await open_pool(url, size=3, name="tests-detour")
+        async with serve(settings_for(database_url), pool) as api:
+            key = await api.key()
+            assert (await api.get("/v1/stores/lyon", key=key)).status == 200
+            hole.open.clear()
+            started = time.monotonic()
+            ready, alive, read, numbers = await asyncio.gather(
+                api.get("/readyz", key=""),
+                api.get("/livez", key=""),
+                api.get("/v1/stores/lyon", key=key),
+                api.get("/metrics", key=""),
+            )
+            assert time.monotonic() - started < 5
+            assert (ready.status, ready.json["reason"]) == (503, "PostgreSQL does not answer.")
+            assert alive.status == 200
+            assert (read.status, read.json["code"]) == (503, "unavailable")
+            assert int(read.headers["Retry-After"]) > 0
+            assert "comptoir_database_up 0.0" in numbers.text
+            hole.open.set()
+            async with asyncio.timeout(10):
+                while (await api.get("/readyz", key="")).status != 200:  # noqa: ASYNC110 -- nothing else tells
+                    await asyncio.sleep(0.1)
+            assert (await api.get("/v1/stores/lyon", key=key)).status == 200
+        await asyncio.wait_for(pool.close(), 5)
+
+
+async def test_numbers_are_counted_by_route_never_by_path(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    await shop.hold("tea", 1)
+    await api.get("/v1/stores/lyon")
+    await api.get("/wp-admin/camille")
+    told = await api.get("/metrics", key="")
+    families = {family.name: family for family in text_string_to_metric_families(told.text)}
+    counted = {(one.labels["route"], one.labels["status"]) for one in families["comptoir_requests"].samples}
+    assert ("/v1/stores/{store}", "200") in counted
+    assert ("unknown", "404") in counted
+    assert "camille" not in told.text
+    assert "lyon" not in told.text
+    opened = {one.labels["what"]: one.value for one in families["comptoir_open_reservations"].samples}
+    assert opened == {"held": 1}
+    undone = {one.labels["what"] for one in families["comptoir_oldest_undone_seconds"].samples}
+    assert undone == {"events", "notifications", "deliveries", "holds"}
+    assert families["comptoir_database_up"].samples[0].value == 1
+    assert "comptoir_request_seconds" in families
+    assert "comptoir_database_connections" in families

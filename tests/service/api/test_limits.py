@@ -1,0 +1,127 @@
+"""How much one may ask in a second."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from service.api.endpoints import OPERATIONS, Answer, Call, Endpoint
+from service.api.limits import Buckets
+from service.callers import Scope
+from service.database import Pool
+from service.errors import TooManyRequests
+from service.models.health import Alive
+from tests.service.api.conftest import Api, serve
+from tests.shop import settings_for
+
+
+async def _alive(_call: Call[None]) -> Answer:
+    return Answer(Alive(status="alive"))
+
+
+def endpoint(path: str, scopes: frozenset[Scope] | None, tag: str = "Test") -> Endpoint:
+    """Something to ask often."""
+    return Endpoint(method="GET", path=path, handle=_alive, summary="", tag=tag, scopes=scopes, answers={200: Alive})
+
+
+ENDPOINTS = (
+    endpoint("/v1/closed", frozenset({Scope.CHECKOUT})),
+    endpoint("/p/open", None),
+    endpoint("/livez", None, OPERATIONS),
+)
+
+
+@pytest.fixture
+def narrow(pool: Pool, database_url: str) -> Callable[..., Any]:
+    """Makes APIs that take three requests a second, so six at once."""
+
+    def make(**settings: Any) -> Any:
+        few = {"rate_limit_per_second": 3, "public_rate_limit_per_second": 3, **settings}
+        return serve(settings_for(database_url, **few), pool, ENDPOINTS)
+
+    return make
+
+
+async def statuses(api: Api, path: str, times: int, **options: Any) -> list[int]:
+    """Ask so often, as fast as it goes."""
+    return [(await api.get(path, **options)).status for _ in range(times)]
+
+
+async def test_a_key_that_asks_too_much_is_told_when_to_come_back(narrow: Any) -> None:
+    async with narrow() as api:
+        assert await statuses(api, "/v1/closed", 6) == [200] * 6
+        told = await api.get("/v1/closed")
+        assert (told.status, told.json["code"]) == (429, "too_many_requests")
+        assert told.headers["Retry-After"] == "1"
+        assert told.headers["RateLimit-Policy"] == '"key";q=6;w=2'
+        assert told.headers["RateLimit"] == '"key";r=0;t=2'
+        await asyncio.sleep(1)
+        assert (await api.get("/v1/closed")).status == 200
+
+
+async def test_every_answer_tells_what_is_left(narrow: Any) -> None:
+    async with narrow() as api:
+        assert (await api.get("/v1/closed")).headers["RateLimit"] == '"key";r=5;t=1'
+
+
+async def test_one_key_does_not_wait_for_another(narrow: Any) -> None:
+    async with narrow() as api:
+        await statuses(api, "/v1/closed", 7)
+        assert (await api.get("/v1/closed", key=await api.key())).status == 200
+
+
+async def test_open_pages_are_limited_by_address_and_operations_never(narrow: Any) -> None:
+    async with narrow() as api:
+        assert await statuses(api, "/p/open", 7, key="") == [200] * 6 + [429]
+        assert await statuses(api, "/livez", 30, key="") == [200] * 30
+
+
+async def test_a_stranger_can_not_pretend_to_be_many(narrow: Any) -> None:
+    async with narrow() as api:
+        told = [await api.get("/p/open", key="", headers={"X-Forwarded-For": f"10.0.0.{n}"}) for n in range(7)]
+        assert [one.status for one in told] == [200] * 6 + [429]
+
+
+async def test_behind_a_trusted_proxy_each_client_is_its_own(narrow: Any) -> None:
+    async with narrow(trusted_proxies=("127.0.0.0/8",)) as api:
+        for n in range(8):
+            headers = {"X-Forwarded-For": f"192.0.2.99, 10.0.0.{n}"}
+            assert (await api.get("/p/open", key="", headers=headers)).status == 200
+        same = [
+            (await api.get("/p/open", key="", headers={"X-Forwarded-For": f"192.0.2.{n}, 10.9.9.9"})).status
+            for n in range(7)
+        ]
+        assert same == [200] * 6 + [429]
+
+
+async def test_a_household_shares_its_ipv6_network(narrow: Any) -> None:
+    async with narrow(trusted_proxies=("127.0.0.0/8",)) as api:
+        told = [
+            (await api.get("/p/open", key="", headers={"X-Forwarded-For": f"2001:db8:1:2::{n}"})).status
+            for n in range(1, 8)
+        ]
+        assert told == [200] * 6 + [429]
+
+
+async def test_zero_is_no_limit(narrow: Any) -> None:
+    async with narrow(rate_limit_per_second=0) as api:
+        assert await statuses(api, "/v1/closed", 20) == [200] * 20
+        assert "RateLimit" not in (await api.get("/v1/closed")).headers
+
+
+def test_a_flood_of_names_does_not_fill_the_memory() -> None:
+    buckets = Buckets("address", 1)
+    for n in range(50_000):
+        buckets.take(str(n))
+    assert len(buckets._levels) <= 20_000
+
+
+def test_a_bucket_never_holds_more_than_its_room() -> None:
+    buckets = Buckets("key", 2)
+    buckets.take("one")
+    buckets._levels["one"].at -= 3600
+    for _ in range(4):
+        buckets.take("one")
+    with pytest.raises(TooManyRequests):
+        buckets.take("one")

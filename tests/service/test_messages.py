@@ -1,0 +1,313 @@
+"""The words: complete in both languages, one text message long, readable by everybody."""
+
+import json
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any, get_args
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.messages import gsm, spelling
+from service.messages.letters import WORDS, Letter, write
+from service.messages.spelling import Language
+from service.models.notifications import Kind
+from service.settings import Settings
+from tests.shop import settings_for
+
+KINDS = get_args(Kind)
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+REAL = {
+    "retailer": "Atelier Lumière",
+    "public_url": "https://retrait.atelier-lumiere.fr",
+    "email_from": "commandes@atelier-lumiere.example",
+}
+
+
+def settings(**others: Any) -> Settings:
+    return settings_for("postgresql://nobody@localhost/x").model_copy(update=REAL | others)
+
+
+def row(kind: str, channel: str, locale: str = "fr-FR", **changes: Any) -> dict[str, Any]:
+    """What `contents` would say of an order as shops have them."""
+    order = {
+        "customer": {"name": "Camille Durand"},
+        "order_ref": "WEB-104233",
+        "pickup_code": "7K3F9P",
+        "pickup_url": "https://retrait.atelier-lumiere.fr/p/2222H7K3F2BCDFGHJKNPRSTV",
+        "currency": "EUR",
+        "amount_due": 3990,
+        "paid": False,
+        "extended": False,
+        "hold_expires_at": "2026-11-24T10:15:00.000000Z",
+        "ready_by": "2026-11-24T16:00:00.000000Z",
+        "answer_by": "2026-11-24T18:30:00.000000Z",
+        "collect_by": "2026-11-25T18:30:00.000000Z",
+        "lines": [
+            {"sku": "a", "name": "Lampe de bureau <Lucie>", "quantity": 2, "short": 1, "collected": 1, "refused": 0},
+            {"sku": "b", "name": "Ampoule E27", "quantity": 4, "short": 0, "collected": 4, "refused": 0},
+        ],
+    }
+    order |= changes.pop("order", {})
+    return {
+        "id": UUID("01a20822-4f32-752c-b487-bc28d7e83e6d"),
+        "store_id": "lyon",
+        "reservation_id": UUID(int=7),
+        "kind": kind,
+        "channel": channel,
+        "person": "customer",
+        "address": "camille@atelier.example" if channel == "email" else "+33639980001",
+        "locale": locale,
+        "reservation": json.dumps(order),
+        "token": "2222H7K3F2BCDFGHJKNPRSTV",
+        "store_name": "Lyon Bellecour",
+        "time_zone": "Europe/Paris",
+        "store_address": {"line1": "12 rue de la République", "postcode": "69002", "city": "Lyon"},
+        "store_phone": "+33478000000",
+        "instructions": {"fr": "Comptoir au fond à gauche.", "en": "Counter at the back, left."},
+        "facts": {"cause": "out_of_stock"} if kind == "cancelled" else None,
+        **changes,
+    }
+
+
+def every(channel: str) -> list[Letter]:
+    return [write(row(kind, channel, locale), settings=settings()) for kind in KINDS for locale in LANGUAGES]
+
+
+class Page(HTMLParser):
+    """What a reader gets out of an HTML page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "img", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words += data
+
+    def has(self, tag: str) -> dict[str, str | None]:
+        return next(attributes for name, attributes in self.tags if name == tag)
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_message_fits_one_text_message(kind: str, locale: str) -> None:
+    text = write(row(kind, "sms", locale), settings=settings()).text
+    cost = gsm.septets(text)
+    assert cost is not None, f"{kind} leaves the alphabet: {text}"
+    assert cost <= gsm.SEGMENT, f"{cost}: {text}"
+    assert gsm.segments(text) == 1
+    assert text.startswith("Atelier Lumière")
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_the_delegates_text_names_the_customer_and_opens_nothing_but_the_door(locale: str) -> None:
+    text = write(row("ready", "sms", locale, person="delegate"), settings=settings()).text
+    assert gsm.segments(text) == 1
+    assert "Camille Durand" in text
+    assert "7K3F9P" in text
+    assert "/p/" not in text
+
+
+def test_the_templates_themselves_stay_within_the_alphabet() -> None:
+    """Spelling ê as e is for names; our own words need no such mercy."""
+    for name in WORDS.list_templates(filter_func=lambda name: name.endswith(".sms.txt")):
+        assert WORDS.loader is not None
+        source, _, _ = WORDS.loader.get_source(WORDS, name)
+        words = re.sub(r"{[{%].*?[}%]}", "", source)
+        assert set(words) <= gsm.BASIC, f"{name}: {set(words) - gsm.BASIC}"
+
+
+def test_a_long_name_is_shortened_rather_than_paid_twice() -> None:
+    long = row("ready", "sms", store_name="Grande Halle de la Création Artisanale du Vieux-Port de Marseille Nord")
+    text = write(long, settings=settings()).text
+    assert gsm.segments(text) == 1
+    assert "7K3F9P" in text
+    assert "/p/2222H7K3F2BCDFGHJKNPRSTV" in text
+
+
+def test_names_are_spelled_within_the_alphabet() -> None:
+    assert gsm.spelled("L’Œuvre d’Élodie, « forêt » – ça") == "L'OEuvre d'Élodie, \"foret\" - ca"
+    assert gsm.spelled("Магазин") == "Магазин"
+    assert gsm.septets("€") == 2
+    assert gsm.septets("ê") is None
+    assert (gsm.segments("a" * 160), gsm.segments("a" * 161), gsm.segments("ê" * 70), gsm.segments("ê" * 71)) == (
+        1,
+        2,
+        1,
+        2,
+    )
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_mail_can_be_read_by_everybody(kind: str, locale: str) -> None:
+    letter = write(row(kind, "email", locale), settings=settings())
+    assert letter.html is not None
+    page = Page(letter.html)
+    assert page.open == []
+    assert page.has("html")["lang"] == locale
+    assert letter.subject
+    assert f"<title>{letter.subject}</title>" in letter.html
+    assert {tag for tag, _ in page.tags} & {"table", "script", "link", "iframe", "form"} == set()
+    assert "16px" in letter.html
+    assert "prefers-color-scheme: dark" in letter.html
+    for tag, attributes in page.tags:
+        if tag == "img":
+            assert attributes["alt"]
+            assert attributes["src"] == "cid:qr"
+    addresses = re.findall(r"https?://[^\s\"<]+", letter.html)
+    assert set(addresses) <= {"https://retrait.atelier-lumiere.fr/p/2222H7K3F2BCDFGHJKNPRSTV"}
+    assert "None" not in page.words
+    assert "<Lucie>" not in letter.html  # a name is no markup
+    assert "<Lucie>" in page.words
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ("#1f2328", "#ffffff"),
+        ("#4d5560", "#ffffff"),
+        ("#4d5560", "#f4f2ee"),
+        ("#ffffff", "#14532d"),
+        ("#eceff2", "#1c2126"),
+        ("#b5bec8", "#1c2126"),
+        ("#b5bec8", "#111417"),
+        ("#0b1f12", "#86efac"),
+    ],
+)
+def test_ink_stands_out_from_paper(ink: str, paper: str) -> None:
+    html = write(row("ready", "email"), settings=settings()).html or ""
+    assert ink in html
+    assert paper in html
+    dark, light = sorted((_luminance(ink), _luminance(paper)))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_the_mail_of_a_ready_order_says_all_one_needs() -> None:
+    letter = write(row("ready", "email"), settings=settings())
+    page = Page(letter.html or "")
+    for words in (letter.text, page.words):
+        for said in (
+            "Camille Durand",
+            "Lyon Bellecour",
+            "12 rue de la République",
+            "69002 Lyon",
+            "7K3F9P",
+            "mercredi 25\u00a0novembre à 19\u00a0h\u00a030",
+            "39,90\u00a0€",
+            "1 × Lampe de bureau <Lucie>",
+            "4 × Ampoule E27",
+            "Comptoir au fond à gauche.",
+            "+33478000000",
+        ):
+            assert said in words
+    assert (letter.subject, letter.language) == ("Votre commande WEB-104233 est prête", "fr")
+    assert letter.ref == "01a20822-4f32-752c-b487-bc28d7e83e6d@atelier-lumiere.example"
+    assert (letter.sender, letter.sender_name) == ("commandes@atelier-lumiere.example", "Atelier Lumière")
+    assert (letter.qr or b"").startswith(b"\x89PNG")
+    assert "data:image/png;base64," in (letter.html_with_qr() or "")
+
+
+def test_english_customers_read_english() -> None:
+    letter = write(row("ready", "email", "en-GB"), settings=settings())
+    assert "Wednesday 25\u00a0November at 7:30\u00a0pm" in letter.text
+    assert "€39.90" in letter.text
+    assert "Counter at the back, left." in letter.text
+    assert letter.subject == "Your order WEB-104233 is ready"
+
+
+def test_others_read_the_shops_language() -> None:
+    assert write(row("ready", "email", "de-DE"), settings=settings()).language == "fr"
+    assert write(row("ready", "email", "de-DE"), settings=settings(default_locale="en")).language == "en"
+
+
+def test_french_never_breaks_a_line_before_its_marks() -> None:
+    for letter in every("email"):
+        if letter.language == "fr":
+            words = Page(letter.html or "").words
+            for text in (letter.text, letter.subject or "", words):
+                assert not re.search(r" [:;!?»€]", text), text
+
+
+def test_what_was_paid_is_not_asked_for() -> None:
+    letter = write(row("ready", "email", order={"amount_due": 0, "paid": True}), settings=settings())
+    assert "régler" not in letter.text
+    priceless = write(row("ready", "email", order={"amount_due": None, "currency": None}), settings=settings())
+    assert "régler" not in priceless.text
+
+
+def test_an_order_number_cannot_forge_a_header() -> None:
+    letter = write(row("ready", "email", order={"order_ref": "1\r\nBcc: x@y.example"}), settings=settings())
+    assert "\n" not in (letter.subject or "")
+    assert "\r" not in (letter.subject or "")
+
+
+def test_a_shop_without_a_name_signs_as_its_store() -> None:
+    letter = write(row("ready", "sms"), settings=settings(retailer=""))
+    assert letter.text.startswith("Lyon Bellecour : commande disponible jusqu'au 25/11 19h30.")
+
+
+def test_a_customer_whose_name_was_forgotten_is_greeted_by_no_name() -> None:
+    letter = write(row("ready", "email", order={"customer": {"name": None}}), settings=settings())
+    assert "Bonjour" not in letter.text
+    assert "None" not in letter.text
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "french", "english"),
+    [
+        (3990, "EUR", "39,90\u00a0€", "€39.90"),
+        (123456789, "EUR", "1\u202f234\u202f567,89\u00a0€", "€1,234,567.89"),
+        (5, "GBP", "0,05\u00a0£", "£0.05"),
+        (1200, "JPY", "1\u202f200\u00a0JPY", "JPY\u00a01,200"),
+        (1500, "KWD", "1,500\u00a0KWD", "KWD\u00a01.500"),
+        (1990, "CHF", "19,90\u00a0CHF", "CHF\u00a019.90"),
+    ],
+)
+def test_amounts_are_written_as_people_write_them(amount: int, currency: str, french: str, english: str) -> None:
+    assert spelling.money(amount, currency, "fr") == french
+    assert spelling.money(amount, currency, "en") == english
+
+
+def test_moments_are_written_as_people_write_them() -> None:
+    paris = ZoneInfo("Europe/Paris")
+    summer = datetime(2026, 8, 1, 7, 0, tzinfo=UTC).astimezone(paris)
+    assert spelling.moment(summer, "fr") == "samedi 1er\u00a0août à 9\u00a0h"
+    assert spelling.moment(summer, "en") == "Saturday 1\u00a0August at 9:00\u00a0am"
+    midnight = datetime(2026, 1, 2, 23, 5, tzinfo=UTC).astimezone(paris)
+    assert spelling.moment(midnight, "fr") == "samedi 3\u00a0janvier à 0\u00a0h\u00a005"
+    assert spelling.moment(midnight, "en") == "Saturday 3\u00a0January at 12:05\u00a0am"
+    assert spelling.brief_moment(midnight, "fr") == "03/01 0h05"
+    assert spelling.brief_moment(midnight, "en") == "3 Jan 00:05"
+
+
+def test_both_languages_have_the_same_messages() -> None:
+    names = {
+        folder: {n.partition("/")[2] for n in WORDS.list_templates() if n.startswith(f"{folder}/")}
+        for folder in LANGUAGES
+    }
+    assert names["fr"] == names["en"]
+    for kind in KINDS:
+        assert {f"{kind}.subject.txt", f"{kind}.txt", f"{kind}.html", f"{kind}.sms.txt"} <= names["fr"]

@@ -1,0 +1,303 @@
+"""Messages: who is told what, when it is still true, and how an attempt ends."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from asyncpg import Record
+
+from service import events, notifications
+from service.database import Pool, transaction
+from service.errors import NothingToSend, UnknownReservation
+from service.notifications import Attempt, Fate
+from tests.shop import Shop
+
+BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "+33639980001"}
+BY_MAIL = {"name": "Camille Durand", "email": "camille@atelier.example"}
+BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
+
+
+async def tell(shop: Shop, *, tell_held: bool = False) -> list[str]:
+    """Relay what happened; the messages that are owed, in words."""
+    for store in await events.waiting_stores(shop.pool):
+        await events.relay(shop.pool, store, tell_held=tell_held)
+    rows = await shop.pool.fetch("select kind, channel, person from notification order by event_seq, channel, person")
+    return [f"{row['kind']} {row['channel']} {row['person']}" for row in rows]
+
+
+async def claim_all(shop: Shop, channel: str = "email") -> list[Record]:
+    """Take everything that is due on a channel."""
+    rows = []
+    for store, ids in (await notifications.due(shop.pool, channel, 100)).items():
+        claimed, _ = await notifications.claim(shop.pool, store, ids, links=shop.links)
+        rows += claimed
+    return rows
+
+
+def attempt_of(row: Record) -> Attempt:
+    return Attempt(row["store_id"], row["id"], row["attempts"])
+
+
+async def states(pool: Pool) -> list[tuple[str, str, str | None]]:
+    rows = await pool.fetch("select kind, state, reason from notification order by event_seq, channel, person")
+    return [tuple(row) for row in rows]
+
+
+@pytest.fixture
+async def tea(shop: Shop) -> Shop:
+    await shop.stock("tea", 50)
+    return shop
+
+
+async def test_a_customer_with_both_gets_every_mail_and_a_text_for_what_cannot_wait(tea: Shop) -> None:
+    await tea.collected("tea", 1, customer=BOTH)
+    assert await tell(tea) == [
+        "confirmed email customer",
+        "ready email customer",
+        "ready sms customer",
+        "collected email customer",
+    ]
+
+
+async def test_a_customer_without_mail_gets_everything_as_text(tea: Shop) -> None:
+    await tea.collected("tea", 1, customer=BY_PHONE)
+    assert await tell(tea) == ["confirmed sms customer", "ready sms customer", "collected sms customer"]
+
+
+async def test_a_customer_without_phone_gets_mail_only(tea: Shop) -> None:
+    await tea.cancel(await tea.hold("tea", 1, customer=BY_MAIL))
+    assert await tell(tea) == ["cancelled email customer"]
+
+
+async def test_the_delegate_is_told_when_it_is_ready(tea: Shop) -> None:
+    await tea.ready("tea", 1, customer=BY_MAIL, delegate={"name": "Noé", "phone": "+33639980002"})
+    assert await tell(tea) == ["confirmed email customer", "ready email customer", "ready sms delegate"]
+    addresses = await tea.pool.fetch("select person, address from notification where kind = 'ready' order by person")
+    assert [tuple(row) for row in addresses] == [
+        ("customer", "camille@atelier.example"),
+        ("delegate", "+33639980002"),
+    ]
+
+
+@pytest.mark.parametrize("tell_held", [True, False])
+async def test_a_hold_is_told_only_where_the_shop_wants_it(tea: Shop, tell_held: bool) -> None:  # noqa: FBT001
+    await tea.hold("tea", 1, customer=BY_MAIL)
+    assert await tell(tea, tell_held=tell_held) == (["held email customer"] if tell_held else [])
+
+
+async def test_relaying_again_owes_nothing_twice(tea: Shop) -> None:
+    await tea.ready("tea", 1, customer=BOTH)
+    first = await tell(tea)
+    await tea.pool.execute("update event set position = null")
+    await tea.pool.execute("update stream set position = 0")
+    assert await tell(tea) == first
+
+
+async def test_the_customer_is_asked_about_a_short_line(tea: Shop) -> None:
+    held = await tea.hold("tea", 2, customer=BOTH, if_short="ask")
+    for action in ("confirm", "pick"):
+        held = await tea.take(action, held)
+    await tea.take("shelve", held, lines=[{"sku": "tea", "found": 1}])
+    assert (await tell(tea))[1:] == ["short email customer", "short sms customer"]
+
+
+async def test_a_message_is_claimed_by_one_sender(tea: Shop) -> None:
+    for _ in range(20):
+        await tea.ready("tea", 1, customer=BY_MAIL)
+    await tell(tea)
+    claimed = await asyncio.gather(*(claim_all(tea) for _ in range(5)))
+    ids = [row["id"] for rows in claimed for row in rows]
+    assert len(ids) == len(set(ids)) == 40
+
+
+async def test_what_its_words_are_made_of_comes_with_the_claim(tea: Shop) -> None:
+    ready = await tea.ready("tea", 2, customer=BY_MAIL)
+    await tell(tea)
+    row = (await claim_all(tea))[1]
+    assert (row["kind"], row["address"], row["attempts"]) == ("ready", "camille@atelier.example", 1)
+    assert ready["pickup_code"] in row["reservation"]
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"), [("cancel", "order_cancelled"), ("lapse", "order_uncollected"), ("unshelve", "order_picking")]
+)
+async def test_a_ready_message_is_not_sent_once_it_is_no_longer_true(tea: Shop, action: str, reason: str) -> None:
+    ready = await tea.ready("tea", 1, customer=BY_PHONE)
+    await tell(tea)
+    await tea.take(action, ready)
+    await claim_all(tea, "sms")
+    assert ("ready", "suppressed", reason) in await states(tea.pool)
+
+
+async def test_a_ready_message_to_who_has_collected_goes_out_at_once_or_never(tea: Shop) -> None:
+    await tea.collected("tea", 1, customer=BY_PHONE)
+    await tell(tea)
+    await tea.pool.execute("update event set at = at - interval '11 minutes' where type = 'reservation.ready'")
+    await tea.collected("tea", 1, customer=BY_PHONE)
+    await tell(tea)
+    await claim_all(tea, "sms")
+    told = [state for kind, state, _ in await states(tea.pool) if kind == "ready"]
+    assert sorted(told) == ["sending", "suppressed"]
+
+
+async def test_the_newer_of_two_ready_messages_goes_out(tea: Shop) -> None:
+    ready = await tea.ready("tea", 1, customer=BY_PHONE)
+    await tea.take("shelve", await tea.take("unshelve", ready))
+    await tell(tea)
+    await claim_all(tea, "sms")
+    assert [found for found in await states(tea.pool) if found[0] == "ready"] == [
+        ("ready", "suppressed", "told_anew"),
+        ("ready", "sending", None),
+    ]
+
+
+async def test_a_forgotten_customer_is_told_nothing(tea: Shop) -> None:
+    await tea.ready("tea", 1, customer=BY_PHONE)
+    await tell(tea)
+    await tea.pool.execute("update notification set address = null")
+    assert await claim_all(tea, "sms") == []
+    assert {state for _, state, _ in await states(tea.pool)} == {"suppressed"}
+
+
+async def test_an_acceptance_is_the_end(tea: Shop) -> None:
+    await tea.ready("tea", 1, customer=BY_PHONE)
+    await tell(tea)
+    for row in await claim_all(tea, "sms"):
+        assert await notifications.begin(tea.pool, attempt_of(row))
+        await notifications.record(tea.pool, attempt_of(row), Fate("accepted", ref="x1"), provider="capture")
+    assert {state for _, state, _ in await states(tea.pool)} == {"accepted"}
+    assert await claim_all(tea, "sms") == []
+
+
+async def test_a_busy_carrier_is_asked_later_and_later_and_then_given_up(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    waits = []
+    for _ in range(11):
+        [row] = await claim_all(tea, "sms")
+        await notifications.record(tea.pool, attempt_of(row), Fate("pending", "smtp_421"), provider="smtp")
+        waits.append(
+            await tea.pool.fetchval("select extract(epoch from next_attempt_at - updated_at)::float from notification")
+        )
+        await tea.pool.execute("update notification set next_attempt_at = now() where state = 'pending'")
+    for wait, planned in zip(waits, notifications.DELAYS, strict=False):
+        assert planned * 0.79 < wait < planned * 1.21
+    assert await states(tea.pool) == [("confirmed", "failed", "gave_up smtp_421")]
+    assert await tea.events("notification.failed") == ["notification.failed"]
+
+
+async def test_a_refusal_is_told_to_the_shop(tea: Shop) -> None:
+    held = await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    [row] = await claim_all(tea, "sms")
+    await notifications.record(tea.pool, attempt_of(row), Fate("failed", "smtp_550 5.1.1"), provider="smtp")
+    event = await tea.pool.fetchrow("select * from event where type = 'notification.failed'")
+    assert event is not None
+    assert (event["reservation_id"], event["notification_id"]) == (UUID(held["id"]), row["id"])
+    assert event["data"] == {"kind": "confirmed", "channel": "sms", "reason": "smtp_550 5.1.1"}
+    assert await states(tea.pool) == [("confirmed", "failed", "smtp_550 5.1.1")]
+
+
+async def expire_leases(shop: Shop) -> int:
+    await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+    return await notifications.release_abandoned(shop.pool)
+
+
+async def test_who_dies_before_handing_over_leaves_no_doubt(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    [row] = await claim_all(tea, "sms")
+    assert await notifications.release_abandoned(tea.pool) == 0  # its lease lasts
+    assert await expire_leases(tea) == 1
+    assert await states(tea.pool) == [("confirmed", "pending", None)]
+    assert not await notifications.begin(tea.pool, attempt_of(row))  # it wakes up, and is too late
+    [again] = await claim_all(tea, "sms")
+    assert (again["doubts"], again["attempts"]) == (0, 2)
+
+
+async def test_who_dies_after_handing_over_leaves_a_doubt(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    [row] = await claim_all(tea, "sms")
+    assert await notifications.begin(tea.pool, attempt_of(row))
+    assert await expire_leases(tea) == 1
+    assert await states(tea.pool) == [("confirmed", "unknown", "sender_died")]
+    [again] = await claim_all(tea, "sms")
+    assert again["doubts"] == 1
+    await notifications.record(tea.pool, attempt_of(again), Fate("pending", "smtp_421"), provider="smtp")
+    assert await states(tea.pool) == [("confirmed", "unknown", "smtp_421")]  # a doubt stays one
+
+
+async def test_who_wakes_up_too_late_does_not_hand_over(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    [row] = await claim_all(tea, "sms")
+    await tea.pool.execute("update notification set lease_until = now()")
+    assert not await notifications.begin(tea.pool, attempt_of(row))  # its time is up, though nobody has noticed
+    await notifications.release_abandoned(tea.pool)
+    [again] = await claim_all(tea, "sms")
+    assert not await notifications.begin(tea.pool, attempt_of(row))  # it is another's now
+    assert await notifications.begin(tea.pool, attempt_of(again))
+
+
+async def test_an_acceptance_heard_late_still_counts(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    [row] = await claim_all(tea, "sms")
+    await notifications.begin(tea.pool, attempt_of(row))
+    await expire_leases(tea)
+    await notifications.record(tea.pool, attempt_of(row), Fate("accepted"), provider="smtp")
+    assert await states(tea.pool) == [("confirmed", "accepted", None)]
+
+
+async def test_the_word_of_an_earlier_attempt_is_void(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    [row] = await claim_all(tea, "sms")
+    await expire_leases(tea)
+    await claim_all(tea, "sms")
+    for fate in (Fate("failed", "x"), Fate("pending", "x"), Fate("in_doubt", "x"), Fate("accepted")):
+        await notifications.record(tea.pool, attempt_of(row), fate, provider="smtp")
+        assert await states(tea.pool) == [("confirmed", "sending", None)]
+
+
+async def test_a_message_can_be_asked_for_again(tea: Shop) -> None:
+    ready = await tea.ready("tea", 1, customer=BOTH)
+    await tell(tea)
+    async with transaction(tea.pool) as db:
+        told = await notifications.request(db, "lyon", UUID(ready["id"]), "sms", "key:clerk")
+    assert (told.kind, told.channels) == ("ready", ["sms"])
+    async with transaction(tea.pool) as db:
+        await notifications.request(db, "lyon", UUID(ready["id"]), None, "key:clerk")
+    assert (await tell(tea))[3:] == ["ready sms customer", "ready email customer", "ready sms customer"]
+    assert len(await claim_all(tea, "sms")) == 3
+
+
+async def test_nothing_to_send_is_said(tea: Shop) -> None:
+    held = await tea.hold("tea", 1, customer=BY_PHONE)
+    lapsed = await tea.take("lapse", await tea.ready("tea", 1))
+    async with transaction(tea.pool) as db:
+        with pytest.raises(NothingToSend, match="can't be reached by email"):
+            await notifications.request(db, "lyon", UUID(held["id"]), "email", "key:clerk")
+        with pytest.raises(NothingToSend, match="uncollected"):
+            await notifications.request(db, "lyon", UUID(lapsed["id"]), None, "key:clerk")
+        with pytest.raises(UnknownReservation):
+            await notifications.request(db, "lyon", UUID(int=1), None, "key:clerk")
+
+
+async def test_what_was_told_is_listed_without_addresses(tea: Shop) -> None:
+    ready = await tea.ready("tea", 1, customer=BOTH)
+    await tell(tea)
+    async with transaction(tea.pool) as db:
+        told = await notifications.of_reservation(db, "lyon", UUID(ready["id"]))
+    assert [(one.kind, one.channel, one.state) for one in told] == [
+        ("ready", "email", "pending"),
+        ("ready", "sms", "pending"),
+        ("confirmed", "email", "pending"),
+    ]
+    assert "camille" not in told[0].model_dump_json()
+
+
+def test_every_kind_owed_can_be_true_and_says_so() -> None:
+    assert {row.kind for row in notifications.OWED} == {row.kind for row in notifications.STILL_TRUE}
+    assert set(notifications.CURRENT.values()) < {row.kind for row in notifications.OWED}

@@ -1,0 +1,117 @@
+"""Travelling together: no wait when idle, fair, bounded, and nobody pays for another."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from service.errors import Busy, Unavailable
+from service.together import Together
+
+
+class Ferry:
+    """Some work that notes who travelled together, and waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.trips: list[list[int]] = []
+        self.gate = asyncio.Event()
+
+    async def cross(self, together: Sequence[int]) -> list[int]:
+        """Take them over; 13 sinks the boat."""
+        self.trips.append(list(together))
+        await self.gate.wait()
+        if 13 in together:
+            raise ValueError("13")
+        return [one * 10 for one in together]
+
+
+@pytest.fixture
+async def ferry() -> Ferry:
+    """A ferry that has not left."""
+    return Ferry()
+
+
+async def settle() -> None:
+    """Let everybody who can move do so."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_the_first_starts_at_once_and_the_others_join_the_next_trip(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=3, longest=100, lanes=1)
+    asked = [asyncio.create_task(together.ask(n)) for n in range(6)]
+    await settle()
+    assert ferry.trips == [[0, 1, 2]]
+    ferry.gate.set()
+    assert list(await asyncio.gather(*asked)) == [0, 10, 20, 30, 40, 50]
+    assert [one for trip in ferry.trips for one in trip] == [0, 1, 2, 3, 4, 5], "first come, first served"
+    assert max(map(len, ferry.trips)) == 3
+
+
+async def test_lanes_run_side_by_side(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=1, longest=100, lanes=2)
+    asked = [asyncio.create_task(together.ask(n)) for n in range(3)]
+    await settle()
+    assert len(ferry.trips) == 2
+    ferry.gate.set()
+    await asyncio.gather(*asked)
+
+
+async def test_who_asks_again_at_once_is_served_again(ferry: Ferry) -> None:
+    """The lane that has just ended is free, though its task is not yet noticed to be over."""
+    together = Together(ferry.cross, most=1, longest=10, lanes=1)
+    ferry.gate.set()
+    async with asyncio.timeout(2):
+        assert [await together.ask(n) for n in range(5)] == [0, 10, 20, 30, 40]
+
+
+async def test_one_poisoned_request_fails_alone(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=10, longest=100, lanes=1)
+    ferry.gate.set()
+    answers = await asyncio.gather(*(together.ask(n) for n in (11, 12, 13, 14)), return_exceptions=True)
+    assert answers[:2] == [110, 120]
+    assert isinstance(answers[2], ValueError)
+    assert answers[3] == 140
+
+
+async def test_without_a_database_everybody_is_told_at_once() -> None:
+    trips = 0
+
+    async def sink(_together: Sequence[int]) -> list[int]:
+        nonlocal trips
+        trips += 1
+        raise Unavailable
+
+    together = Together(sink, most=10, longest=100, lanes=1)
+    answers = await asyncio.gather(*(together.ask(n) for n in range(5)), return_exceptions=True)
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert trips <= 2, "and not one after the other"
+
+
+async def test_a_queue_that_is_full_says_so(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=1, longest=2, lanes=1)
+    asked = [asyncio.create_task(together.ask(0))]
+    await settle()
+    asked += [asyncio.create_task(together.ask(n)) for n in (1, 2)]
+    await settle()
+    with pytest.raises(Busy) as refused:
+        await together.ask(3)
+    assert refused.value.retry_after == 1
+    ferry.gate.set()
+    assert list(await asyncio.gather(*asked)) == [0, 10, 20]
+
+
+async def test_who_has_gone_takes_nothing(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=10, longest=100, lanes=1)
+    first = asyncio.create_task(together.ask(0))
+    await settle()
+    cancelled = asyncio.create_task(together.ask(1))
+    left = asyncio.create_task(together.ask(2, gone=lambda: True))
+    stays = asyncio.create_task(together.ask(3))
+    await settle()
+    cancelled.cancel()
+    ferry.gate.set()
+    assert list(await asyncio.gather(first, stays)) == [0, 30]
+    gone = await asyncio.gather(cancelled, left, return_exceptions=True)
+    assert all(isinstance(one, asyncio.CancelledError) for one in gone)
+    assert ferry.trips == [[0], [3]]

@@ -1,0 +1,203 @@
+"""Sending: one round of a sender against carriers that misbehave in every way."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from service import events
+from service.messages.letters import Letter
+from tests.shop import Shop
+from tests.workers.conftest import MailServer, orders
+from workers.notifications import Sender, recover
+from workers.providers.capture import Capture
+from workers.providers.carrier import Carrier, InDoubt, NotNow, Refused
+from workers.providers.smtp import Smtp
+
+
+@dataclass
+class Moody:
+    """A carrier that answers as it is told, and remembers what it was given."""
+
+    answers: list[Exception | None]
+    found: bool | None = None  # what it says when asked
+    name: str = "moody"
+    given: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    async def send(self, letter: Letter) -> str:
+        self.given.append(letter.ref)
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+        return "taken"
+
+    async def look_up(self, letter: Letter) -> bool | None:
+        assert letter.ref in self.given
+        self.asked += 1
+        return self.found
+
+    async def close(self) -> None: ...
+
+
+async def tell(shop: Shop) -> None:
+    for store in await events.waiting_stores(shop.pool):
+        await events.relay(shop.pool, store)
+
+
+async def send(shop: Shop, carrier: Carrier, rounds: int = 1) -> None:
+    """So many rounds, in each of which everything that waits is due."""
+    sender = Sender(shop.pool, shop.settings, "email", carrier)
+    for _ in range(rounds):
+        await shop.pool.execute("update notification set next_attempt_at = now() where next_attempt_at is not null")
+        while await sender.send_due():
+            pass
+
+
+async def fate(shop: Shop) -> tuple[str, str | None]:
+    row = await shop.pool.fetchrow("select state, reason from notification")
+    assert row is not None
+    return row["state"], row["reason"]
+
+
+async def test_a_busy_carrier_is_asked_again(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Moody([NotNow("busy"), NotNow("busy"), None])
+    await send(shop, carrier)
+    assert await fate(shop) == ("pending", "busy")
+    await send(shop, carrier, 2)
+    assert await fate(shop) == ("accepted", None)
+    assert len(carrier.given) == 3
+
+
+async def test_a_refusal_is_final(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Moody([Refused("no_such_address")])
+    await send(shop, carrier, 3)
+    assert await fate(shop) == ("failed", "no_such_address")
+    assert len(carrier.given) == 1
+
+
+async def test_a_doubt_is_cleared_by_asking_where_the_carrier_can_tell(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Moody([InDoubt("no answer")], found=True)
+    await send(shop, carrier)
+    assert await fate(shop) == ("unknown", "no answer")
+    await send(shop, carrier)
+    assert await fate(shop) == ("accepted", None)
+    assert (len(carrier.given), carrier.asked) == (1, 1)
+
+
+async def test_what_the_carrier_never_got_is_sent(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Moody([InDoubt("no answer"), InDoubt("no answer"), InDoubt("no answer")], found=False)
+    await send(shop, carrier, 4)
+    assert await fate(shop) == ("accepted", None)
+    assert (len(carrier.given), carrier.asked) == (4, 3)
+
+
+async def test_where_nobody_can_tell_it_is_sent_once_more_and_the_same(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Moody([InDoubt("no answer"), None])
+    await send(shop, carrier, 2)
+    assert await fate(shop) == ("accepted", None)
+    assert len(carrier.given) == 2
+    assert len(set(carrier.given)) == 1
+
+
+async def test_two_doubts_are_left_to_the_shop(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Moody([InDoubt("no answer")] * 5)
+    await send(shop, carrier, 5)
+    assert await fate(shop) == ("unknown", "no_answer_twice")
+    assert len(carrier.given) == 2
+    assert await shop.events("notification.failed") == ["notification.failed"]
+
+
+async def test_a_carrier_that_breaks_leaves_a_doubt_and_holds_up_nobody(shop: Shop) -> None:
+    await orders(shop, 3)
+    await tell(shop)
+    carrier = Moody([RuntimeError("a bug")])
+    await send(shop, carrier)
+    states = await shop.pool.fetch("select state, reason from notification order by state")
+    assert [tuple(row) for row in states] == [("accepted", None), ("accepted", None), ("unknown", "RuntimeError")]
+
+
+async def test_words_that_cannot_be_written_wait_for_better_ones(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Moody([])
+    with monkeypatch.context() as broken:
+        broken.setattr("service.messages.letters.MOMENT", None)
+        await send(shop, carrier)
+    assert await fate(shop) == ("pending", "AttributeError")
+    await send(shop, carrier)
+    assert await fate(shop) == ("accepted", None)
+
+
+async def test_a_store_that_breaks_holds_up_no_other(shop: Shop) -> None:
+    await orders(shop, 1)
+    await shop.stock("tea", 5, store="nice")
+    await shop.confirm(await shop.hold("tea", 1, store="nice"))
+    await tell(shop)
+    await shop.pool.execute("update store set time_zone = 'Nowhere/Land' where id = 'lyon'")
+    await send(shop, Moody([]))
+    states = await shop.pool.fetch("select store_id, state from notification where channel = 'email' order by 1")
+    assert [tuple(row) for row in states] == [("lyon", "pending"), ("nice", "accepted")]
+
+
+async def test_a_sender_told_to_stop_gives_back_what_it_has_not_begun(shop: Shop) -> None:
+    await orders(shop, 2)
+    await tell(shop)
+    carrier = Moody([])
+    sender = Sender(shop.pool, shop.settings, "email", carrier)
+    sender.stop()
+    await sender.send_due()
+    rows = await shop.pool.fetch("select state, attempts from notification")
+    assert [tuple(row) for row in rows] == [("pending", 0), ("pending", 0)]
+    assert carrier.given == []
+
+
+async def test_capture_keeps_a_message_once_and_counts_how_often_it_came(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    await send(shop, Capture(shop.pool))
+    await shop.pool.execute("update notification set state = 'sending', lease_until = now(), begun_at = now()")
+    assert await recover(shop.pool) == 1
+    await send(shop, Capture(shop.pool))  # it looks it up, and sends nothing
+    [row] = await shop.pool.fetch("select * from captured_message")
+    assert row["sendings"] == 1
+    assert row["recipient"] == "c0@atelier.example"
+    assert row["message_ref"] == f"{await shop.pool.fetchval('select id from notification')}@localhost.example"
+    assert await fate(shop) == ("accepted", None)
+
+
+async def test_capture_shows_the_picture_in_the_page(shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    await shop.ready("tea", 1)
+    await tell(shop)
+    await send(shop, Capture(shop.pool))
+    html = await shop.pool.fetchval("select body_html from captured_message where kind = 'ready'")
+    assert "data:image/png;base64," in html
+
+
+async def test_sixty_mails_through_a_server_that_falters_arrive_once_each(shop: Shop, mail: MailServer) -> None:
+    await orders(shop, 60)
+    await tell(shop)
+    carrier = Smtp(mail.url)
+    mail.mailbox.at_rcpt = "451 4.7.1 greylisted"
+    await send(shop, carrier)
+    assert mail.mailbox.taken == []
+    mail.mailbox.at_rcpt = ""
+    mail.mailbox.at_data = "452 4.2.2 full"
+    await send(shop, carrier)
+    mail.mailbox.at_data = ""
+    await send(shop, carrier)
+    assert set(Counter(mail.mailbox.refs).values()) == {1}
+    assert len(mail.mailbox.taken) == 60
