@@ -48,7 +48,7 @@ audit: setup ## Ask the public advisories about what runs in production (needs t
 
 lock: setup ## Pin every dependency anew, with hashes (needs the network)
 	$(BIN)/pip-compile --quiet --upgrade --output-file requirements.txt pyproject.toml
-	$(BIN)/pip-compile --quiet --upgrade --extra demo --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --extra demo --extra otel --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	@for file in requirements.txt requirements-dev.txt; do grep -v -e '^#' -e '^$$' $$file > $$file.new && mv $$file.new $$file; done
 
 clean: ## Remove the environment and every cache

@@ -16,6 +16,7 @@ ASKED = {
     "requirements-dev.txt": [
         *PROJECT["dependencies"],
         *PROJECT["optional-dependencies"]["demo"],
+        *PROJECT["optional-dependencies"]["otel"],
         *PROJECT["optional-dependencies"]["dev"],
     ],
 }
