@@ -12,12 +12,14 @@ from asyncpg import Record
 from bench.history import make_up
 from bench.load import pgbench, rate, requests, side_by_side
 from bench.results import NotAsItShouldBe, Row, compare
-from bench.shop import SQL, Shop, names, opened
+from bench.shop import Shop, names, opened
 from bench.sizes import Sizes
 from demo.servers import Postgres
-from service import availability
+from service import availability, queries
 from service.database import Connection, connection
 from service.models.availability import AvailabilityBody
+
+SQL = queries.load("bench")
 
 BASKETS, LINES, NEAREST = 48, 10, 20
 OPEN = 20  # orders of each store

@@ -5,10 +5,13 @@ from functools import partial
 
 from bench.load import Measured, holds, rate, side_by_side
 from bench.results import NotAsItShouldBe, Row, compare
-from bench.shop import SQL, STORES, Shop, names, opened
+from bench.shop import STORES, Shop, names, opened
 from bench.sizes import Sizes
 from demo.servers import Postgres
+from service import queries
 from workers import clocks
+
+SQL = queries.load("bench")
 
 
 async def measure(server: Postgres, sizes: Sizes) -> list[Row]:

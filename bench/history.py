@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
-from bench.shop import SQL, Shop
-from service import codes
+from bench.shop import Shop
+from service import codes, queries
 from service.database import Connection
+
+SQL = queries.load("bench")
 
 FIRST_NAMES = (
     *("Camille", "Louis", "Jade", "Gabriel", "Louise", "Raphaël", "Ambre", "Arthur", "Alba", "Jules", "Emma", "Adam"),

@@ -7,9 +7,12 @@ from functools import partial
 from bench.history import make_up
 from bench.load import Measured, holds, rate, requests, side_by_side
 from bench.results import NotAsItShouldBe, Row, compare, median, tell
-from bench.shop import ITEMS, SQL, STORES, Shop, names, opened
+from bench.shop import ITEMS, STORES, Shop, names, opened
 from bench.sizes import Sizes
 from demo.servers import Postgres
+from service import queries
+
+SQL = queries.load("bench")
 
 OPEN = 150  # orders of each store
 ASKED = 500  # different questions of a kind

@@ -176,7 +176,7 @@ def _without_null(schema: Schema) -> Schema:
 def _headers(endpoint: Endpoint) -> list[Schema]:
     headers = []
     if endpoint.retry is not Retry.NATURAL:
-        key = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"}
+        key = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"}
         required = endpoint.retry is Retry.REQUIRED
         headers.append({"name": "Idempotency-Key", "in": "header", "required": required, "schema": key})
     if errors.VersionMismatch in endpoint.problems:

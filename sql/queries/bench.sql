@@ -21,6 +21,10 @@ insert into item (sku, name) select 'i' || n, 'Item ' || n from generate_series(
 select count_stock(:store, array(select (sku, case when substr(sku, 2)::integer <= :items::integer then :units::integer else 0 end,
                                          0, now())::stock_count from item), 'key:bench');
 
+-- name: overdue
+-- Every hold that stands in a store is overdue since a moment ago.
+update reservation set hold_expires_at = now() - interval '1 second' where store_id = :store and state = 'held';
+
 -- name: shelve_stock
 -- A handful of each of so many items in these stores, more or less, counted a moment ago; and the ledger that says so.
 with counted as (

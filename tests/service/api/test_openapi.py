@@ -148,8 +148,8 @@ def ask(one: Any, mode: GenerationMode, url: str, key: str, known: dict[str, str
         suppress_health_check=list(HealthCheck),
     )
     def check(case: Any) -> None:
-        if mode is GenerationMode.NEGATIVE and padded(case.body):
-            return  # blanks around a text are taken off before it is judged: what is too long with them may do without
+        if mode is GenerationMode.NEGATIVE and (padded(case.body) or padded(dict(case.headers or {}))):
+            return  # blanks around a text are taken off before it is judged: what is wrong with them may do without
         if mode is GenerationMode.POSITIVE:
             case.path_parameters.update({name: known[name] for name in case.path_parameters if name in known})
         response = case.call(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=20)
@@ -159,7 +159,8 @@ def ask(one: Any, mode: GenerationMode, url: str, key: str, known: dict[str, str
             assert response.status_code != 400, response.text[:500]
             case.validate_response(response, checks=TRUE)
         else:
-            case.validate_response(response, checks=(*TRUE, negative_data_rejection))
+            refused = response.status_code == 413  # too long to be read at all: schemathesis does not expect that
+            case.validate_response(response, checks=TRUE if refused else (*TRUE, negative_data_rejection))
 
     check()
 
