@@ -12,7 +12,7 @@ from demo.servers import Postgres, Valkey
 from service import migrations, promise, stores
 from service.database import Pool, open_pool
 
-pytest_plugins = ["tests.shop"]
+pytest_plugins = ["tests.shop", "tests.browser"]
 
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "250", "shared_buffers": "128MB"}
 

@@ -38,7 +38,7 @@ TEXTS = {
     for file in sorted(ROOT.glob(pattern))
     if file.is_file()
     and file.suffix in {".py", ".sql", ".md", ".toml", ".yaml", ".txt", ".html", ".css", ".js", ".json", "", ".example"}
-    and not {"vendor", "data", "__pycache__"} & set(file.parts)
+    and not {"vendor", "data", "__pycache__", ".git"} & set(file.parts)
     and file != Path(__file__)
 }
 
