@@ -13,6 +13,7 @@ from service.errors import NothingToSend, UnknownReservation
 from service.lifecycle import State
 from service.links import Links
 from service.models.notifications import Notification, NotificationRequested
+from service.opt_outs import OptOuts
 
 SQL = queries.load("notifications")
 
@@ -152,10 +153,13 @@ async def due(pool: Pool, channel: str, limit: int) -> dict[str, list[UUID]]:
         return {row["store_id"]: row["ids"] for row in await SQL["due"].rows(db, channel=channel, limit=limit)}
 
 
-async def claim(pool: Pool, store: str, ids: Sequence[UUID], *, links: Links) -> tuple[list[Record], int]:
-    """Take messages for sending: what their words are made of, and how many were no longer true.
+async def claim(
+    pool: Pool, store: str, ids: Sequence[UUID], *, links: Links, opt_outs: OptOuts
+) -> tuple[list[Record], int]:
+    """Take messages for sending: what their words are made of, and how many will not go out.
 
-    Nobody else sends them until the lease is over. Rows as `contents` in notifications.sql has them.
+    Those are no longer true, or for somebody who wants none. Nobody else sends what was taken until the lease is over.
+    Rows as `contents` in notifications.sql has them.
     """
     async with transaction(pool) as db:
         claimed = await SQL["claim"].rows(
@@ -169,7 +173,20 @@ async def claim(pool: Pool, store: str, ids: Sequence[UUID], *, links: Links) ->
         )
         sending = [row["id"] for row in claimed if row["state"] == "sending"]
         rows = await SQL["contents"].rows(db, store=store, ids=sending, links=links.prefix) if sending else []
-        return rows, len(claimed) - len(sending)
+        unwanted = await _unwanted(db, rows, opt_outs)
+        if unwanted:
+            await SQL["suppress"].run(db, store=store, ids=list(unwanted), reason="opted_out")
+        return [row for row in rows if row["id"] not in unwanted], len(claimed) - len(rows) + len(unwanted)
+
+
+async def _unwanted(db: Connection, rows: Sequence[Record], opt_outs: OptOuts) -> set[UUID]:
+    """Which of these messages would go to somebody who opted out of their channel."""
+    unwanted: set[UUID] = set()
+    for channel in {row["channel"] for row in rows}:
+        mine = [row for row in rows if row["channel"] == channel]
+        out = await opt_outs.among(db, channel, {row["address"] for row in mine})
+        unwanted |= {row["id"] for row in mine if row["address"] in out}
+    return unwanted
 
 
 async def begin(pool: Pool, attempt: Attempt) -> bool:

@@ -1040,6 +1040,14 @@ CREATE TABLE public.notification (
 )
 WITH (fillfactor='70');
 
+CREATE TABLE public.opt_out (
+    channel text NOT NULL COLLATE pg_catalog."C",
+    address_hash bytea NOT NULL,
+    reason text NOT NULL,
+    opted_out_by text NOT NULL,
+    opted_out_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.schema_migrations (
     version character varying NOT NULL
 );
@@ -1169,6 +1177,9 @@ ALTER TABLE ONLY public.movement
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_pkey PRIMARY KEY (store_id, id);
+
+ALTER TABLE ONLY public.opt_out
+    ADD CONSTRAINT opt_out_pkey PRIMARY KEY (channel, address_hash);
 
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_pkey PRIMARY KEY (store_id, sku);

@@ -14,6 +14,7 @@ from service.links import Links
 from service.messages import letters
 from service.messages.letters import Letter
 from service.notifications import Attempt, Fate
+from service.opt_outs import OptOuts
 from service.settings import Settings
 from workers.providers.carrier import Carrier, InDoubt, NotNow, Refused
 from workers.rounds import each_store
@@ -33,6 +34,7 @@ class Sender:
         self._channel = channel
         self._carrier = carrier
         self._links = Links(settings)
+        self._opt_outs = OptOuts(settings)
         self._stopping = False
 
     def stop(self) -> None:
@@ -49,7 +51,7 @@ class Sender:
         return handled
 
     async def _send_of(self, store: str, ids: Sequence[UUID]) -> int:
-        rows, moot = await notifications.claim(self._pool, store, ids, links=self._links)
+        rows, moot = await notifications.claim(self._pool, store, ids, links=self._links, opt_outs=self._opt_outs)
         await asyncio.gather(*(self._handle(row) for row in rows))
         return len(rows) + moot
 

@@ -94,6 +94,13 @@ select n.id, n.store_id, n.reservation_id, n.kind, n.channel, n.person, n.addres
  where n.store_id = :store and n.id = any (:ids::uuid[])
  order by n.event_seq;
 
+-- name: suppress
+-- What was claimed and must not go out: the reason says so (where a first sending is in doubt, the doubt remains).
+update notification
+   set state = case when doubts > 0 then 'unknown' else 'suppressed' end, reason = :reason, attempts = attempts - 1,
+       next_attempt_at = null, lease_until = null, updated_at = now()
+ where store_id = :store and id = any (:ids::uuid[]) and state = 'sending';
+
 -- name: begin
 -- From here on the message may have gone out. True while this attempt still has it; its lease runs anew.
 update notification

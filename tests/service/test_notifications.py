@@ -10,6 +10,7 @@ from service import events, notifications
 from service.database import Pool, transaction
 from service.errors import NothingToSend, UnknownReservation
 from service.notifications import Attempt, Fate
+from service.opt_outs import OptOuts
 from tests.shop import Shop
 
 BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "+33639980001"}
@@ -29,7 +30,7 @@ async def claim_all(shop: Shop, channel: str = "email") -> list[Record]:
     """Take everything that is due on a channel."""
     rows = []
     for store, ids in (await notifications.due(shop.pool, channel, 100)).items():
-        claimed, _ = await notifications.claim(shop.pool, store, ids, links=shop.links)
+        claimed, _ = await notifications.claim(shop.pool, store, ids, links=shop.links, opt_outs=OptOuts(shop.settings))
         rows += claimed
     return rows
 
