@@ -32,9 +32,8 @@ async def _expire(shop: Shop) -> Measured:
     """Let every hold that stands be overdue, and let the clocks strike until none is left."""
     async with shop.patient() as db:
         due = sum([await SQL["overdue"].run(db, store=store) for store in names(STORES)])
-    settings = shop.settings()
     began, released = time.perf_counter(), 0
-    while struck := await clocks.strike(shop.pool, settings):
+    while struck := await clocks.strike(shop.pool):
         released += struck
     seconds = time.perf_counter() - began
     if released != due:

@@ -5,11 +5,12 @@ from pathlib import Path
 from demo.baskets import CURRENCY, OPENING_STOCK, Product, opening_stock, products
 from demo.programs import keep_secret
 from demo.stores import stores_of
-from service import items, keys, queries, stock, stores
+from service import items, keys, message_policies, queries, stock, stores
 from service.callers import Scope
 from service.database import Connection, Pool, connection, transaction
 from service.errors import Unauthorized, UnknownStore
 from service.models.items import ItemBody
+from service.models.message_policies import MessagePolicyBody, QuietHours
 from service.models.stock import Count
 from service.models.stores import StoreBody
 
@@ -46,6 +47,9 @@ async def stock_the_shop(pool: Pool, counted: Path | None) -> str:
             return ""
         for id, body in shop.items():
             await stores.put(db, id, StoreBody.model_validate(body))
+        await message_policies.put(
+            db, MessagePolicyBody(quiet_hours=QuietHours())
+        )  # who tries it at night waits for none
         goods = products()
         await items.put_many(db, {product.sku: _item(product, list(shop)) for product in goods})
         shelves = opening_stock(counted or OPENING_STOCK)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from service import picking, queries, steps
+from service import message_policies, picking, queries, steps
 from service.callers import CLOCK
 from service.database import Pool, connection, transaction
 from service.lifecycle import State
@@ -13,10 +13,12 @@ SQL = queries.load("reservations")
 MOST_AT_ONCE = 1000
 
 
-async def due_stores(pool: Pool, *, reminder_hours: int = 0) -> list[str]:
+async def due_stores(pool: Pool) -> list[str]:
     """The stores where a clock has work, by a plain read; each is then taken on its own."""
     async with connection(pool) as db:
-        return [row["id"] for row in await SQL["due_stores"].rows(db, hours=reminder_hours)]
+        policy = await message_policies.in_force(db, message_policies.DEPLOYMENT)
+        furthest = max(policy.reminders.hours_before, default=0)
+        return [row["id"] for row in await SQL["due_stores"].rows(db, hours=furthest)]
 
 
 async def expire_due(pool: Pool, store: str, limit: int = 100) -> int:
@@ -53,11 +55,15 @@ async def lapse_due(pool: Pool, store: str, limit: int = 100) -> int:
         return len(ids)
 
 
-async def remind_due(pool: Pool, store: str, hours: int, limit: int = 100) -> int:
-    """Note that customers are due a reminder, `hours` before their collect-by date; once for each date."""
+async def remind_due(pool: Pool, store: str, limit: int = 100) -> int:
+    """Note that customers are due a reminder, as the store's policy plans them; once for each time planned."""
     async with transaction(pool) as db:
+        plan = (await message_policies.in_force(db, store)).reminders
+        if not plan.hours_before:
+            return 0
+        planned = {"hours": list(plan.hours_before), "gap": plan.minimum_gap_hours}
         ids: list[UUID] = [
-            row["id"] for row in await SQL["due_reminders"].rows(db, store=store, hours=hours, limit=limit)
+            row["id"] for row in await SQL["due_reminders"].rows(db, store=store, limit=limit, **planned)
         ]
         if ids:
             now = await SQL["now"].value(db)

@@ -32,7 +32,7 @@ class Relayed:
     deliveries: int = 0
 
 
-async def relay(pool: Pool, store: str, *, tell_held: bool = False, limit: int = MOST_AT_ONCE) -> Relayed:
+async def relay(pool: Pool, store: str, *, limit: int = MOST_AT_ONCE) -> Relayed:
     """Give a store's oldest waiting events the next places of its stream, and write what they oblige to.
 
     One transaction under the lock of the stream, so that places have no gaps and are given in the order of each
@@ -45,7 +45,7 @@ async def relay(pool: Pool, store: str, *, tell_held: bool = False, limit: int =
             return Relayed()
         last = stream["position"]
         position = await SQL["place"].value(db, store=store, last=last, limit=limit)
-        messages = await notifications.owe(db, store, after=last, until=position, tell_held=tell_held)
+        messages = await notifications.owe(db, store, after=last, until=position)
         owed = await deliveries.owe(db, store, after=last, until=position) if stream["heard"] else 0
         return Relayed(position - last, messages, owed)
 

@@ -1,4 +1,4 @@
-"""Messages to people: which events oblige to which, when they are still true, and how each is sent once."""
+"""Messages to people: those that events oblige to, when they are still true, and how each is sent once."""
 
 import random
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import queries
+from service import message_policies, queries
 from service.database import Connection, Pool, connection, transaction
 from service.errors import NothingToSend, UnknownReservation
 from service.lifecycle import State
@@ -22,37 +22,6 @@ DELAYS = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
 """Seconds before the second attempt, the third, … (28 hours in all); after the last one it has failed."""
 DOUBT_DELAY = 30  # seconds before a doubt is looked into
 
-
-class Owed(NamedTuple):
-    """One row of who is told what: the event, the message's kind, on which channel, to whom."""
-
-    event: str
-    kind: str
-    channel: str
-    person: str = "customer"
-    instead: bool = False  # only where the customer has no e-mail address
-
-
-OWED = (
-    Owed("reservation.held", "held", "email"),
-    Owed("reservation.held", "held", "sms", instead=True),
-    Owed("reservation.confirmed", "confirmed", "email"),
-    Owed("reservation.confirmed", "confirmed", "sms", instead=True),
-    Owed("reservation.short", "short", "email"),
-    Owed("reservation.short", "short", "sms"),
-    Owed("reservation.ready", "ready", "email"),
-    Owed("reservation.ready", "ready", "sms"),
-    Owed("reservation.ready", "ready", "sms", person="delegate"),
-    Owed("reservation.reminder_due", "reminder", "email"),
-    Owed("reservation.reminder_due", "reminder", "sms"),
-    Owed("reservation.collected", "collected", "email"),
-    Owed("reservation.collected", "collected", "sms", instead=True),
-    Owed("reservation.cancelled", "cancelled", "email"),
-    Owed("reservation.cancelled", "cancelled", "sms"),
-    Owed("reservation.expired", "expired", "email"),
-    Owed("reservation.expired", "expired", "sms", instead=True),
-)
-"""Who is told what. A text message goes out for what cannot wait, and for everything where it is the only way."""
 
 SOON = 600  # seconds
 
@@ -97,20 +66,31 @@ CURRENT = {
 """The message that fits a reservation as it stands, for sending again."""
 
 
-async def owe(db: Connection, store: str, *, after: int, until: int, tell_held: bool) -> int:
-    """Write the messages owed for the events at the places after `after` up to `until`; how many are new."""
-    owed = [row for row in OWED if tell_held or row.kind != "held"]
-    return await SQL["owe"].run(
+async def owe(db: Connection, store: str, *, after: int, until: int) -> int:
+    """Write the messages owed for the events at the places after `after` up to `until`; how many are new.
+
+    When each goes out, and what takes over when it fails, is decided here, by the policy in force.
+    """
+    policy = await message_policies.in_force(db, store)
+    rules = policy.rules
+    owed = await SQL["owe"].run(
         db,
         store=store,
         after=after,
         until=until,
-        types=[row.event for row in owed],
-        kinds=[row.kind for row in owed],
-        channels=[row.channel for row in owed],
-        persons=[row.person for row in owed],
-        instead=[row.instead for row in owed],
+        types=[message_policies.EVENTS[rule.kind] for rule in rules],
+        kinds=[rule.kind for rule in rules],
+        channels=[rule.channel for rule in rules],
+        persons=[rule.person for rule in rules],
+        sends=[rule.send for rule in rules],
+        delays=[rule.delay_minutes for rule in rules],
+        quiets=[rule.quiet for rule in rules],
+        fallbacks=[None if rule.fallback == "none" else rule.fallback for rule in rules],
+        quiet_from=policy.quiet_hours.starts,
+        quiet_to=policy.quiet_hours.ends,
     )
+    await SQL["hasten"].run(db, store=store, after=after, until=until)
+    return owed
 
 
 async def request(
@@ -162,6 +142,7 @@ async def claim(
     Rows as `contents` in notifications.sql has them.
     """
     async with transaction(pool) as db:
+        await SQL["hush"].run(db, store=store, ids=list(ids))
         claimed = await SQL["claim"].rows(
             db,
             store=store,

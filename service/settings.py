@@ -53,10 +53,6 @@ class Settings(BaseSettings):
     retailer: Annotated[str, StringConstraints(max_length=30)] = Field(
         default="", description="The shop's name as messages say it; empty: the store's name"
     )
-    tell_held: bool = Field(default=False, description="Whether customers are told of a hold before they have paid")
-    reminder_hours: tuple[int, ...] = Field(
-        default=(24,), description="Hours before the collect-by date at which a reminder goes out, as a JSON list"
-    )
     email_provider: Literal["capture", "smtp"] = Field(default="capture", description="Carrier of e-mails")
     sms_provider: Literal["capture"] = Field(default="capture", description="Carrier of text messages")
     email_from: str = Field(default="comptoir@localhost.example", description="Sender of e-mails")

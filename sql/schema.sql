@@ -263,6 +263,10 @@ begin
     return array(select c.sku from unnest(v_counts) c);
 end $$;
 
+CREATE FUNCTION public.decent(moment timestamp with time zone, zone text, quiet_from time without time zone, quiet_to time without time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    RETURN (SELECT CASE WHEN ((decent.quiet_from IS NULL) OR (decent.quiet_from = decent.quiet_to)) THEN decent.moment WHEN ((decent.quiet_from < decent.quiet_to) AND (there.clock >= decent.quiet_from) AND (there.clock < decent.quiet_to)) THEN GREATEST(decent.moment, ((there.day + decent.quiet_to) AT TIME ZONE decent.zone)) WHEN ((decent.quiet_from > decent.quiet_to) AND (there.clock >= decent.quiet_from)) THEN GREATEST(decent.moment, (((there.day + 1) + decent.quiet_to) AT TIME ZONE decent.zone)) WHEN ((decent.quiet_from > decent.quiet_to) AND (there.clock < decent.quiet_to)) THEN GREATEST(decent.moment, ((there.day + decent.quiet_to) AT TIME ZONE decent.zone)) ELSE decent.moment END AS moment FROM (SELECT ((decent.moment AT TIME ZONE decent.zone))::time without time zone AS clock, ((decent.moment AT TIME ZONE decent.zone))::date AS day) there);
+
 CREATE FUNCTION public.distance_km(latitude1 double precision, longitude1 double precision, latitude2 double precision, longitude2 double precision) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((((latitude1 + longitude1) + latitude2) + longitude2) IS NOT NULL) THEN ((((2)::numeric * 6371.0088))::double precision * asin(LEAST((1)::double precision, sqrt(((sin((radians((latitude2 - latitude1)) / (2)::double precision)) ^ (2)::double precision) + ((cos(radians(latitude1)) * cos(radians(latitude2))) * (sin((radians((longitude2 - longitude1)) / (2)::double precision)) ^ (2)::double precision))))))) ELSE NULL::double precision END;
@@ -988,6 +992,14 @@ CREATE TABLE public.key (
     CONSTRAINT key_has_scopes CHECK ((cardinality(scopes) > 0))
 );
 
+CREATE TABLE public.message_policy (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    version integer DEFAULT 1 NOT NULL,
+    policy jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.movement (
     store_id text NOT NULL COLLATE pg_catalog."C",
     sku text NOT NULL COLLATE pg_catalog."C",
@@ -1034,6 +1046,9 @@ CREATE TABLE public.notification (
     reason text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    fallback text,
+    quiet_from time without time zone,
+    quiet_to time without time zone,
     CONSTRAINT doubt_is_never_forgotten CHECK (((doubts = 0) OR (state <> 'pending'::text))),
     CONSTRAINT notification_is_never_in_limbo CHECK ((((state <> 'pending'::text) OR (next_attempt_at IS NOT NULL)) AND ((state <> 'sending'::text) OR (lease_until IS NOT NULL)))),
     CONSTRAINT notification_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'delivered'::text, 'unknown'::text, 'failed'::text, 'suppressed'::text])))
@@ -1148,6 +1163,9 @@ ALTER TABLE ONLY public.delivery
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (store_id, seq);
 
+ALTER TABLE public.notification
+    ADD CONSTRAINT fallback_is_another_channel CHECK ((fallback <> channel)) NOT VALID;
+
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (store_id, credential, operation, key);
 
@@ -1172,6 +1190,9 @@ ALTER TABLE ONLY public.captured_message
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT message_is_sent_once UNIQUE (store_id, event_seq, channel, person);
 
+ALTER TABLE ONLY public.message_policy
+    ADD CONSTRAINT message_policy_pkey PRIMARY KEY (store_id);
+
 ALTER TABLE ONLY public.movement
     ADD CONSTRAINT movement_pkey PRIMARY KEY (store_id, sku, id);
 
@@ -1183,6 +1204,9 @@ ALTER TABLE ONLY public.opt_out
 
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_pkey PRIMARY KEY (store_id, sku);
+
+ALTER TABLE public.notification
+    ADD CONSTRAINT quiet_hours_have_two_ends CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))) NOT VALID;
 
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_pkey PRIMARY KEY (store_id, reservation_id, sku);

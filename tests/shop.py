@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from service import changes, checks, handover, holding, idempotency, picking, steps
+from service import changes, checks, handover, holding, idempotency, message_policies, picking, steps
 from service.callers import Caller, Scope
 from service.database import Pool, transaction
 from service.errors import Problem
 from service.links import Links
 from service.models.fields import Asked
+from service.models.message_policies import MessagePolicyBody, QuietHours
 from service.models.reservations import HoldBody
 from service.models.steps import (
     CancelBody,
@@ -178,6 +179,11 @@ class Shop:
             )
         return read(told)
 
+    async def arrive(self, reservation: dict[str, Any]) -> None:
+        """The customer is in the store."""
+        async with transaction(self.pool) as db:
+            await changes.arrive(db, reservation["store"], UUID(reservation["id"]), caller=CLERK, links=self.links)
+
     async def age(self, reservation: dict[str, Any], by: timedelta = timedelta(days=30)) -> None:
         """Move its clocks into the past: the rows move, not the clock."""
         await self.pool.execute(
@@ -232,6 +238,8 @@ async def prove(pool: Pool) -> None:
 
 @pytest.fixture
 async def shop(pool: Pool, database_url: str) -> AsyncIterator[Shop]:
-    """A shop with nothing in it; afterwards its ledger is proved."""
+    """A shop with nothing in it, which writes at any hour; afterwards its ledger is proved."""
+    async with transaction(pool) as db:
+        await message_policies.put(db, MessagePolicyBody(quiet_hours=QuietHours()))
     yield Shop(pool, settings_for(database_url))
     await prove(pool)

@@ -4,16 +4,15 @@ import structlog
 
 from service import events
 from service.database import Pool
-from service.settings import Settings
 from workers.rounds import each_store
 
 log = structlog.get_logger()
 
 
-async def relay(pool: Pool, settings: Settings) -> int:
+async def relay(pool: Pool) -> int:
     """Relay what waits, store by store, one batch of each; how many events that was."""
     stores = await events.waiting_stores(pool)
-    relayed = await each_store(stores, lambda store: events.relay(pool, store, tell_held=settings.tell_held))
+    relayed = await each_store(stores, lambda store: events.relay(pool, store))
     count = sum(one.events for one in relayed)
     if count:
         log.debug("events_relayed", count=count)

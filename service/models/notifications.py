@@ -7,6 +7,7 @@ from service.models.fields import Moment, Told
 
 Kind = Literal["held", "confirmed", "short", "ready", "reminder", "collected", "cancelled", "expired"]
 By = Literal["email", "sms"]
+Person = Literal["customer", "delegate"]
 
 
 class NotificationRequested(Told):
@@ -22,7 +23,7 @@ class Notification(Told):
     id: UUID
     kind: Kind
     channel: By
-    person: Literal["customer", "delegate"]
+    person: Person
     state: Literal["pending", "sending", "accepted", "delivered", "unknown", "failed", "suppressed"]
     reason: str | None
     attempts: int

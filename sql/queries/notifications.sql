@@ -1,24 +1,67 @@
 -- name: owe
--- The messages that the events of these places oblige to; an event told twice still obliges once.
--- A message asked for again is owed as its event says.
-insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale, next_attempt_at)
-select o.store_id, new_id(), o.seq, r.id, o.kind, o.channel, o.person, a.address, r.locale, now()
-  from (select e.store_id, e.seq, e.reservation_id, m.kind, m.channel, m.person, m.instead
-          from event e
-          join unnest(:types::text[], :kinds::text[], :channels::text[], :persons::text[], :instead::boolean[])
-               m(type, kind, channel, person, instead) on m.type = e.type
-         where e.store_id = :store and e.position > :after and e.position <= :until
-        union all
-        select e.store_id, e.seq, e.reservation_id, e.data ->> 'kind', c.channel, 'customer', false
-          from event e, jsonb_array_elements_text(e.data -> 'channels') c(channel)
-         where e.store_id = :store and e.position > :after and e.position <= :until and e.type = 'notification.requested') o
-  join reservation r on r.store_id = o.store_id and r.id = o.reservation_id
- cross join lateral (select case when o.person = 'delegate' then r.delegate_phone
-                                 when o.channel = 'email' then r.email else r.phone end as address) a
- where a.address is not null
-   and not (o.instead and r.email is not null)
-   and not (o.kind = 'short' and r.answer_by is null)
+-- The messages that the events of these places oblige to, as the policy in force has them; an event told twice still
+-- obliges once. What would come too late by waiting for the morning does not wait, nor does who stands in the store.
+-- A message asked for again goes out at once.
+with rule as (
+    select u.type, u.kind, u.channel, u.person, u.send, u.delay, u.quiet, u.fallback
+      from unnest(:types::text[], :kinds::text[], :channels::text[], :persons::text[], :sends::text[], :delays::integer[],
+                  :quiets::boolean[], :fallbacks::text[]) u(type, kind, channel, person, send, delay, quiet, fallback)
+), owed as (
+    select e.seq, e.at, e.reservation_id, m.kind, m.channel, m.person, m.send, m.delay, m.quiet, m.fallback
+      from event e
+      join rule m on m.type = e.type and m.send <> 'never'
+     where e.store_id = :store and e.position > :after and e.position <= :until
+    union all
+    select e.seq, e.at, e.reservation_id, m.kind, m.channel, m.person, 'always', 0, false, m.fallback
+      from event e
+     cross join jsonb_array_elements_text(e.data -> 'channels') c(channel)
+      join rule m on m.kind = e.data ->> 'kind' and m.channel = c.channel and m.person = 'customer'
+     where e.store_id = :store and e.position > :after and e.position <= :until and e.type = 'notification.requested'
+), timed as (
+    select o.seq, o.kind, o.channel, o.person, o.fallback, r.id, r.locale, a.address, s.time_zone, d.due_at,
+           decent(d.due_at, s.time_zone, :quiet_from, :quiet_to) as morning,
+           o.quiet and r.arrived_at is null and :quiet_from::time is not null as quiet,
+           case o.kind when 'held' then r.hold_expires_at when 'short' then r.answer_by
+                       when 'ready' then r.collect_by when 'reminder' then r.collect_by end as deadline
+      from owed o
+      join reservation r on r.store_id = :store and r.id = o.reservation_id
+      join store s on s.id = :store
+     cross join lateral (select case when o.person = 'delegate' then r.delegate_phone
+                                     when o.channel = 'email' then r.email else r.phone end as address,
+                                case when o.channel = 'email' then r.phone else r.email end as other) a
+     cross join lateral (select greatest(now(), o.at + make_interval(mins => o.delay)) as due_at) d
+     where a.address is not null
+       and not (o.send = 'instead' and a.other is not null)
+       and not (o.kind = 'short' and r.answer_by is null)
+), waiting as (
+    select t.seq, t.kind, t.channel, t.person, t.fallback, t.id, t.locale, t.address, t.due_at, t.morning,
+           t.quiet and coalesce(t.morning < t.deadline, true) as waits
+      from timed t
+)
+insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale, fallback,
+                          quiet_from, quiet_to, next_attempt_at)
+select :store, new_id(), w.seq, w.id, w.kind, w.channel, w.person, w.address, w.locale, w.fallback,
+       case when w.waits then :quiet_from::time end, case when w.waits then :quiet_to::time end,
+       case when w.waits then w.morning else w.due_at end
+  from waiting w
 on conflict on constraint message_is_sent_once do nothing;
+
+-- name: hasten
+-- Who has come to the store waits for no morning: what the quiet hours hold back goes out.
+update notification n
+   set next_attempt_at = now(), quiet_from = null, quiet_to = null, updated_at = now()
+  from event e
+ where e.store_id = :store and e.position > :after and e.position <= :until and e.type = 'reservation.arrived'
+   and n.store_id = e.store_id and n.reservation_id = e.reservation_id and n.state = 'pending' and n.quiet_from is not null;
+
+-- name: hush
+-- What has come due in quiet hours after all (its turn came late, or it is tried again) waits for the morning.
+update notification n
+   set next_attempt_at = decent(now(), s.time_zone, n.quiet_from, n.quiet_to), updated_at = now()
+  from store s
+ where n.store_id = :store and n.id = any (:ids::uuid[]) and s.id = n.store_id
+   and n.state = 'pending' and n.quiet_from is not null and n.next_attempt_at <= now()
+   and decent(now(), s.time_zone, n.quiet_from, n.quiet_to) > now();
 
 -- name: reachable
 -- Where a reservation stands and how its customer can be told.

@@ -75,13 +75,15 @@ select id from reservation
  order by due_at limit :limit for update skip locked;
 
 -- name: due_reminders
--- Ready orders whose collect-by date is less than so many hours away and whose customer was not reminded of that.
--- Who was told that it is ready within that time knows.
-select id from reservation
- where store_id = :store and state = 'ready' and due_at > now() and due_at <= now() + make_interval(hours => :hours)
-   and ready_at < due_at - make_interval(hours => :hours)
-   and (reminded_at is null or reminded_at < due_at - make_interval(hours => :hours))
- order by due_at limit :limit for update skip locked;
+-- Ready orders that a planned reminder is due for: so many hours before the collect-by date. Who was told within the
+-- gap, that it is ready or of the date, is left in peace so long; of several that were missed one goes out.
+select r.id from reservation r
+ where r.store_id = :store and r.state = 'ready' and r.due_at > now()
+   and greatest(r.ready_at, r.reminded_at) <= now() - make_interval(hours => :gap)
+   and exists (select from unnest(:hours::integer[]) planned(hours)
+                where r.due_at <= now() + make_interval(hours => planned.hours)
+                  and greatest(r.ready_at, r.reminded_at) < r.due_at - make_interval(hours => planned.hours))
+ order by r.due_at limit :limit for update skip locked;
 
 -- name: due_answers
 -- Orders whose customer was asked about a short line and said nothing.
@@ -90,13 +92,17 @@ select id from reservation
  order by id limit :limit for update skip locked;
 
 -- name: due_stores
--- The stores where some clock has work to do: one look into the index for each.
+-- The stores where some clock has work to do: one look into the index for each. Reminders go out so many hours before,
+-- or as the store's policy has it.
 select s.id
   from store s
+  left join message_policy p on p.store_id = s.id
  where exists (select from reservation r where r.store_id = s.id and r.state = 'held' and r.due_at <= now())
     or exists (select from reservation r where r.store_id = s.id and r.state = 'picking' and r.answer_by <= now())
     or exists (select from reservation r where r.store_id = s.id and r.state = 'ready'
-                  and r.due_at <= now() + make_interval(hours => :hours))
+                  and r.due_at <= now() + make_interval(hours => case when p.policy ? 'reminders' then coalesce(
+                          (select max(h::integer) from jsonb_array_elements_text(p.policy #> '{reminders,hours_before}') h), 0)
+                          else :hours::integer end))
  order by s.id;
 
 -- name: listed

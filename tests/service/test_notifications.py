@@ -1,14 +1,16 @@
 """Messages: who is told what, when it is still true, and how an attempt ends."""
 
 import asyncio
+from typing import get_args
 from uuid import UUID
 
 import pytest
 from asyncpg import Record
 
-from service import events, notifications
+from service import events, message_policies, notifications
 from service.database import Pool, transaction
 from service.errors import NothingToSend, UnknownReservation
+from service.models.notifications import Kind
 from service.notifications import Attempt, Fate
 from service.opt_outs import OptOuts
 from tests.shop import Shop
@@ -18,10 +20,10 @@ BY_MAIL = {"name": "Camille Durand", "email": "camille@atelier.example"}
 BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
 
 
-async def tell(shop: Shop, *, tell_held: bool = False) -> list[str]:
+async def tell(shop: Shop) -> list[str]:
     """Relay what happened; the messages that are owed, in words."""
     for store in await events.waiting_stores(shop.pool):
-        await events.relay(shop.pool, store, tell_held=tell_held)
+        await events.relay(shop.pool, store)
     rows = await shop.pool.fetch("select kind, channel, person from notification order by event_seq, channel, person")
     return [f"{row['kind']} {row['channel']} {row['person']}" for row in rows]
 
@@ -78,12 +80,6 @@ async def test_the_delegate_is_told_when_it_is_ready(tea: Shop) -> None:
         ("customer", "camille@atelier.example"),
         ("delegate", "+33639980002"),
     ]
-
-
-@pytest.mark.parametrize("tell_held", [True, False])
-async def test_a_hold_is_told_only_where_the_shop_wants_it(tea: Shop, tell_held: bool) -> None:  # noqa: FBT001
-    await tea.hold("tea", 1, customer=BY_MAIL)
-    assert await tell(tea, tell_held=tell_held) == (["held email customer"] if tell_held else [])
 
 
 async def test_relaying_again_owes_nothing_twice(tea: Shop) -> None:
@@ -300,5 +296,5 @@ async def test_what_was_told_is_listed_without_addresses(tea: Shop) -> None:
 
 
 def test_every_kind_owed_can_be_true_and_says_so() -> None:
-    assert {row.kind for row in notifications.OWED} == {row.kind for row in notifications.STILL_TRUE}
-    assert set(notifications.CURRENT.values()) < {row.kind for row in notifications.OWED}
+    assert set(get_args(Kind)) == {row.kind for row in notifications.STILL_TRUE} == set(message_policies.EVENTS)
+    assert set(notifications.CURRENT.values()) < set(get_args(Kind))

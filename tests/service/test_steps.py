@@ -346,17 +346,17 @@ async def test_a_hold_is_extended_from_now(shop: Shop) -> None:
 async def test_reminders_are_due_once_for_each_date(shop: Shop) -> None:
     await shop.stock("tea", 3)
     ready = await shop.ready("tea", 2)
-    assert await clocks.remind_due(shop.pool, "lyon", 24) == 0
+    assert await clocks.remind_due(shop.pool, "lyon") == 0
     await shop.pool.execute(
         "update reservation set ready_at = now() - interval '3 days', collect_by = now() + interval '20 hours'"
     )
-    assert await clocks.remind_due(shop.pool, "lyon", 24) == 1
-    assert await clocks.remind_due(shop.pool, "lyon", 24) == 0
+    assert await clocks.remind_due(shop.pool, "lyon") == 1
+    assert await clocks.remind_due(shop.pool, "lyon") == 0
     assert await shop.state(ready) == "ready"
     await shop.pool.execute(
         "update reservation set collect_by = collect_by + interval '3 days', ready_at = ready_at + interval '1 day'"
     )
-    assert await clocks.remind_due(shop.pool, "lyon", 24) == 0
+    assert await clocks.remind_due(shop.pool, "lyon") == 0
 
 
 async def test_cancelling_gives_the_stock_back_from_wherever_it_is(shop: Shop) -> None:
