@@ -1,8 +1,9 @@
 """Messages to people: which events oblige to which, when they are still true, and how each is sent once."""
 
+import contextlib
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -13,6 +14,7 @@ from service.errors import NothingToSend, UnknownReservation
 from service.lifecycle import State
 from service.links import Links
 from service.models.notifications import Notification, NotificationRequested
+from service.sealing import Unreadable
 
 SQL = queries.load("notifications")
 
@@ -152,10 +154,10 @@ async def due(pool: Pool, channel: str, limit: int) -> dict[str, list[UUID]]:
         return {row["store_id"]: row["ids"] for row in await SQL["due"].rows(db, channel=channel, limit=limit)}
 
 
-async def claim(pool: Pool, store: str, ids: Sequence[UUID], *, links: Links) -> tuple[list[Record], int]:
+async def claim(pool: Pool, store: str, ids: Sequence[UUID], *, links: Links) -> tuple[list[dict[str, Any]], int]:
     """Take messages for sending: what their words are made of, and how many were no longer true.
 
-    Nobody else sends them until the lease is over. Rows as `contents` in notifications.sql has them.
+    Nobody else sends them until the lease is over. Rows as `contents` in notifications.sql has them, opened.
     """
     async with transaction(pool) as db:
         claimed = await SQL["claim"].rows(
@@ -169,7 +171,18 @@ async def claim(pool: Pool, store: str, ids: Sequence[UUID], *, links: Links) ->
         )
         sending = [row["id"] for row in claimed if row["state"] == "sending"]
         rows = await SQL["contents"].rows(db, store=store, ids=sending, links=links.prefix) if sending else []
-        return rows, len(claimed) - len(sending)
+        return [_opened(row, links) for row in rows], len(claimed) - len(sending)
+
+
+def _opened(row: Record, links: Links) -> dict[str, Any]:
+    """A message's row with what is personal as it is read; what no key opens stays sealed, and can't be sent."""
+    opened = {**row, "reservation": links.sealer.open(row["reservation"])}
+    whose = {"address": "email" if row["channel"] == "email" else "phone", "delegate_name": "name"}
+    for name, field in whose.items():
+        if row[name] is not None:
+            with contextlib.suppress(Unreadable):
+                opened[name] = links.sealer.read(field, row[name], row["reservation_id"])
+    return opened
 
 
 async def begin(pool: Pool, attempt: Attempt) -> bool:

@@ -51,6 +51,7 @@ def settings_for(database_url: str, **others: Any) -> Settings:
         database_url=database_url,
         public_url="http://shop.example",
         token_keys=("k" * 40,),
+        data_keys=("d" * 40,),
         **others,
     )
 
@@ -97,7 +98,7 @@ class Shop:
         answer = await self.ask(*lines, store=store, key=key, **fields)
         if isinstance(answer, Problem):
             raise answer
-        return read(answer.body) | {"status": answer.status, "replayed": answer.replayed}
+        return read(self.links.sealer.open(answer.body)) | {"status": answer.status, "replayed": answer.replayed}
 
     async def ask(
         self, *lines: Any, store: str = "lyon", key: str | None = None, **fields: Any
@@ -144,7 +145,7 @@ class Shop:
                 caller=CLERK,
                 links=self.links,
             )
-        return read(told)
+        return read(self.links.sealer.open(told))
 
     async def confirm(self, reservation: dict[str, Any], **body: Any) -> dict[str, Any]:
         """The customer has paid."""
@@ -181,7 +182,7 @@ class Shop:
                 caller=CLERK,
                 links=self.links,
             )
-        return read(told)
+        return read(self.links.sealer.open(told))
 
     async def age(self, reservation: dict[str, Any], by: timedelta = timedelta(days=30)) -> None:
         """Move its clocks into the past: the rows move, not the clock."""
