@@ -1,8 +1,9 @@
 """Messages to people: those that events oblige to, when they are still true, and how each is sent once."""
 
+import contextlib
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -14,6 +15,7 @@ from service.lifecycle import State
 from service.links import Links
 from service.models.notifications import Notification, NotificationRequested
 from service.opt_outs import OptOuts
+from service.sealing import Unreadable
 
 SQL = queries.load("notifications")
 
@@ -135,11 +137,11 @@ async def due(pool: Pool, channel: str, limit: int) -> dict[str, list[UUID]]:
 
 async def claim(
     pool: Pool, store: str, ids: Sequence[UUID], *, links: Links, opt_outs: OptOuts
-) -> tuple[list[Record], int]:
+) -> tuple[list[dict[str, Any]], int]:
     """Take messages for sending: what their words are made of, and how many will not go out.
 
     Those are no longer true, or for somebody who wants none. Nobody else sends what was taken until the lease is over.
-    Rows as `contents` in notifications.sql has them.
+    Rows as `contents` in notifications.sql has them, opened.
     """
     async with transaction(pool) as db:
         await SQL["hush"].run(db, store=store, ids=list(ids))
@@ -154,13 +156,14 @@ async def claim(
         )
         sending = [row["id"] for row in claimed if row["state"] == "sending"]
         rows = await SQL["contents"].rows(db, store=store, ids=sending, links=links.prefix) if sending else []
-        unwanted = await _unwanted(db, rows, opt_outs)
+        opened = [_opened(row, links) for row in rows]
+        unwanted = await _unwanted(db, opened, opt_outs)
         if unwanted:
             await SQL["suppress"].run(db, store=store, ids=list(unwanted), reason="opted_out")
-        return [row for row in rows if row["id"] not in unwanted], len(claimed) - len(rows) + len(unwanted)
+        return [row for row in opened if row["id"] not in unwanted], len(claimed) - len(opened) + len(unwanted)
 
 
-async def _unwanted(db: Connection, rows: Sequence[Record], opt_outs: OptOuts) -> set[UUID]:
+async def _unwanted(db: Connection, rows: Sequence[dict[str, Any]], opt_outs: OptOuts) -> set[UUID]:
     """Which of these messages would go to somebody who opted out of their channel."""
     unwanted: set[UUID] = set()
     for channel in {row["channel"] for row in rows}:
@@ -168,6 +171,17 @@ async def _unwanted(db: Connection, rows: Sequence[Record], opt_outs: OptOuts) -
         out = await opt_outs.among(db, channel, {row["address"] for row in mine})
         unwanted |= {row["id"] for row in mine if row["address"] in out}
     return unwanted
+
+
+def _opened(row: Record, links: Links) -> dict[str, Any]:
+    """A message's row with what is personal as it is read; what no key opens stays sealed, and can't be sent."""
+    opened = {**row, "reservation": links.sealer.open(row["reservation"])}
+    whose = {"address": "email" if row["channel"] == "email" else "phone", "delegate_name": "name"}
+    for name, field in whose.items():
+        if row[name] is not None:
+            with contextlib.suppress(Unreadable):
+                opened[name] = links.sealer.read(field, row[name], row["reservation_id"])
+    return opened
 
 
 async def begin(pool: Pool, attempt: Attempt) -> bool:

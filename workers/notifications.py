@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
-from asyncpg import Record
 
 from service import notifications
 from service.database import Pool
@@ -55,7 +55,7 @@ class Sender:
         await asyncio.gather(*(self._handle(row) for row in rows))
         return len(rows) + moot
 
-    async def _handle(self, row: Record) -> None:
+    async def _handle(self, row: dict[str, Any]) -> None:
         """One message, from its words to the record of its fate; nothing that goes wrong here goes further."""
         attempt = Attempt(row["store_id"], row["id"], row["attempts"])
         facts = {"store": attempt.store, "kind": row["kind"], "channel": row["channel"], "attempts": attempt.attempts}
@@ -71,7 +71,7 @@ class Sender:
         except Exception:
             log.exception("notification_broke", **facts)
 
-    async def _send(self, row: Record, attempt: Attempt) -> Fate:
+    async def _send(self, row: dict[str, Any], attempt: Attempt) -> Fate:
         try:
             letter = letters.write(row, settings=self._settings)
         except Exception as error:  # what can't be written now may be with the next version

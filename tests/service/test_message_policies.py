@@ -10,6 +10,7 @@ from service import events, message_policies, notifications
 from service.database import Pool, transaction
 from service.models.message_policies import MessagePolicyBody
 from service.models.notifications import Kind
+from service.opt_outs import OptOuts
 from tests.shop import CLERK, Shop
 
 BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "+33639980001"}
@@ -144,7 +145,9 @@ async def test_what_comes_due_late_waits_for_the_morning_after_all(tea: Shop) ->
         quiet["to"],
     )
     due = await notifications.due(tea.pool, "sms", 10)
-    rows, moot = await notifications.claim(tea.pool, "lyon", due["lyon"], links=tea.links)
+    rows, moot = await notifications.claim(
+        tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings)
+    )
     assert ([row["kind"] for row in rows], moot) == (["confirmed"], 0)
     assert await waits(tea) > HOURS
 
