@@ -113,12 +113,10 @@ async def test_messages_go_where_they_should(shop: Shop) -> None:
     for store in await events.waiting_stores(shop.pool):
         await events.relay(shop.pool, store)
     due = {channel: await notifications.due(shop.pool, channel, 10) for channel in ("email", "sms")}
-    sent = []
+    sent, wanted = [], OptOuts(shop.settings)
     for stores in due.values():
         for store, ids in stores.items():
-            sent += (
-                await notifications.claim(shop.pool, store, ids, links=shop.links, opt_outs=OptOuts(shop.settings))
-            )[0]
+            sent += (await notifications.claim(shop.pool, store, ids, links=shop.links, opt_outs=wanted))[0]
     assert {(row["person"], row["channel"], row["address"]) for row in sent} == {
         ("customer", "email", "zoe@atelier.example"),
         ("customer", "sms", "+33639980077"),
