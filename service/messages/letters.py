@@ -4,12 +4,13 @@ import base64
 import functools
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parseaddr
 from typing import Any
 from uuid import UUID
 
 import segno
+from jinja2 import TemplateError
 
 from service.messages import facts, gsm
 from service.messages.facts import Row, one_line
@@ -22,7 +23,7 @@ SHORTEST = 10  # symbols that stay of a name that does not fit a text message
 LONGEST_SUBJECT = 200
 
 Fill = Callable[[str, Mapping[str, Any]], str]
-"""Fills a part of a message: `subject.txt`, `txt`, `html`, `sms.txt`, `delegate.sms.txt`."""
+"""Fills a part: subject.txt, txt, html, sms.txt, delegate.sms.txt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,22 @@ def write(row: Row, *, settings: Settings, own: OwnWords | None = None, words: W
     """
     if own is not None:
         try:
-            return _written(row, settings, words, own.fill)
+            return _written(row, settings, words, own)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the customer hears of their order
-            return _written(row, settings, words, failed=type(error).__name__)
+            said = f": {error.message}" if isinstance(error, TemplateError) else ""  # names of things, and no values
+            return replace(_written(row, settings, words), own_failed=f"{type(error).__name__}{said}"[:200])
     return _written(row, settings, words)
 
 
-def _written(row: Row, settings: Settings, words: Words, own: Fill | None = None, failed: str | None = None) -> Letter:
+def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = None) -> Letter:
     speaks = language(row["locale"], settings, words)
     known = facts.gather(row, speaks, settings=settings, folder=words.folder)
-    fill = own or (lambda part, known: words.fill(speaks, f"{row['kind']}.{part}", known))
+
+    def fill(part: str, known: Mapping[str, Any]) -> str:
+        if own is not None and own.has(part):
+            return own.fill(part, known)
+        return words.fill(speaks, f"{row['kind']}.{part}", known)
+
     address = parseaddr(settings.email_from)[1]
     addressed = {
         "ref": f"{row['id']}@{address.partition('@')[2] or 'localhost'}",
@@ -84,7 +91,6 @@ def _written(row: Row, settings: Settings, words: Words, own: Fill | None = None
         "language": speaks,
         "sender_name": one_line(known["shop"]),
         "recipient": row["address"],
-        "own_failed": failed,
     }
     if row["channel"] == "sms":
         return Letter(**addressed, sender=settings.sms_sender, text=_text_message(row, known, fill))

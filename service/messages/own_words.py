@@ -19,14 +19,13 @@ LONGEST_FILLED = 400_000  # characters
 LISTS = frozenset({"lines", "missing", "address"})
 FILTERS = frozenset({
     "upper", "lower", "title", "capitalize", "trim", "e", "escape", "first", "last", "length", "count", "default", "d",
-    "join",
 })  # fmt: skip
 NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.For, nodes.Getattr,
     nodes.Filter, nodes.Test, nodes.Not, nodes.And, nodes.Or, nodes.Compare, nodes.Operand, nodes.CondExpr,
     nodes.Concat, nodes.Block, nodes.Extends,
 )  # fmt: skip
-"""All that a template may be made of. No call, no loop in a loop, no arithmetic: it ends, whatever it says."""
+"""All that a template may be made of. No call, no loop in a loop, no arithmetic: it ends soon, whatever it says."""
 
 MJML_TAGS = frozenset({
     "mjml", "mj-head", "mj-body", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-preview", "mj-style",
@@ -78,8 +77,12 @@ class OwnWords:
     language: str
     parts: tuple[tuple[str, str], ...]
 
+    def has(self, part: str) -> bool:
+        """Whether a part is the shop's own, by the name it has in `letters`; the others are ours."""
+        return _PARTS[part] in dict(self.parts)
+
     def fill(self, part: str, known: Mapping[str, Any]) -> str:
-        """Fill a part, with the name it has in `letters`. Raises what Jinja raises, and Broken where it is too long."""
+        """Fill such a part. Raises what Jinja raises, and Broken where it grows too long."""
         return self.filled(_PARTS[part], known)
 
     def filled(self, name: str, known: Mapping[str, Any]) -> str:
