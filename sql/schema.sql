@@ -1001,6 +1001,19 @@ CREATE TABLE public.message_policy (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.message_template (
+    kind text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    locale text NOT NULL COLLATE pg_catalog."C",
+    version integer DEFAULT 1 NOT NULL,
+    parts jsonb NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failed_at timestamp with time zone,
+    failure text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.movement (
     store_id text NOT NULL COLLATE pg_catalog."C",
     sku text NOT NULL COLLATE pg_catalog."C",
@@ -1051,8 +1064,10 @@ CREATE TABLE public.notification (
     quiet_from time without time zone,
     quiet_to time without time zone,
     CONSTRAINT doubt_is_never_forgotten CHECK (((doubts = 0) OR (state <> 'pending'::text))),
+    CONSTRAINT fallback_is_another_channel CHECK ((fallback <> channel)),
     CONSTRAINT notification_is_never_in_limbo CHECK ((((state <> 'pending'::text) OR (next_attempt_at IS NOT NULL)) AND ((state <> 'sending'::text) OR (lease_until IS NOT NULL)))),
-    CONSTRAINT notification_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'delivered'::text, 'unknown'::text, 'failed'::text, 'suppressed'::text])))
+    CONSTRAINT notification_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'delivered'::text, 'unknown'::text, 'failed'::text, 'suppressed'::text]))),
+    CONSTRAINT quiet_hours_have_two_ends CHECK (((quiet_from IS NULL) = (quiet_to IS NULL)))
 )
 WITH (fillfactor='70');
 
@@ -1164,9 +1179,6 @@ ALTER TABLE ONLY public.delivery
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (store_id, seq);
 
-ALTER TABLE public.notification
-    ADD CONSTRAINT fallback_is_another_channel CHECK ((fallback <> channel)) NOT VALID;
-
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (store_id, credential, operation, key);
 
@@ -1194,6 +1206,9 @@ ALTER TABLE ONLY public.notification
 ALTER TABLE ONLY public.message_policy
     ADD CONSTRAINT message_policy_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY public.message_template
+    ADD CONSTRAINT message_template_pkey PRIMARY KEY (kind, channel, locale);
+
 ALTER TABLE ONLY public.movement
     ADD CONSTRAINT movement_pkey PRIMARY KEY (store_id, sku, id);
 
@@ -1205,9 +1220,6 @@ ALTER TABLE ONLY public.opt_out
 
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_pkey PRIMARY KEY (store_id, sku);
-
-ALTER TABLE public.notification
-    ADD CONSTRAINT quiet_hours_have_two_ends CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))) NOT VALID;
 
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_pkey PRIMARY KEY (store_id, reservation_id, sku);

@@ -11,7 +11,7 @@ from service import notifications
 from service.database import Pool
 from service.errors import Problem
 from service.links import Links
-from service.messages import letters
+from service.message_templates import Shelf
 from service.messages.letters import Letter
 from service.notifications import Attempt, Fate
 from service.opt_outs import OptOuts
@@ -30,11 +30,11 @@ class Sender:
 
     def __init__(self, pool: Pool, settings: Settings, channel: str, carrier: Carrier) -> None:
         self._pool = pool
-        self._settings = settings
         self._channel = channel
         self._carrier = carrier
         self._links = Links(settings)
         self._opt_outs = OptOuts(settings)
+        self._shelf = Shelf(pool, settings)
         self._stopping = False
 
     def stop(self) -> None:
@@ -73,7 +73,11 @@ class Sender:
 
     async def _send(self, row: dict[str, Any], attempt: Attempt) -> Fate:
         try:
-            letter = letters.write(row, settings=self._settings)
+            letter = await self._shelf.write(row)
+            if letter.own_failed is not None:
+                log.error("message_template_failed", kind=letter.kind, channel=letter.channel, reason=letter.own_failed)
+        except Problem:
+            raise
         except Exception as error:  # what can't be written now may be with the next version
             log.exception("notification_unwritable", kind=row["kind"], store=attempt.store)
             return Fate("pending", type(error).__name__)
