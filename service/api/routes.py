@@ -7,7 +7,9 @@ from pathlib import Path
 from service.api import (
     availability,
     board,
+    clerks,
     counter,
+    devices,
     docs,
     events,
     health,
@@ -40,6 +42,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *events.ENDPOINTS,
     *keys.ENDPOINTS,
     *message_policies.ENDPOINTS,
+    *devices.ENDPOINTS,
+    *clerks.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *health.ENDPOINTS,
     *docs.ENDPOINTS,
