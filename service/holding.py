@@ -224,6 +224,6 @@ def _request(one: _Prepared, slot: int, links: Links, locale: str) -> tuple[Any,
         slot,
         body.hold_seconds or one.store.hold_seconds,
         one.ready_by,
-        ask.caller.credential,
+        ask.caller.actor,
         ask.final,
     )

@@ -12,7 +12,7 @@ import asyncpg
 from rich.console import Console
 from rich.progress import Progress
 
-from service import checks, imports, keys, logs, migrations, settings
+from service import checks, imports, keys, logs, manage_devices, migrations, settings
 from service.api import openapi, routes
 from service.callers import Caller, Scope
 from service.database import Connection, open_pool, problems
@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     take_in.add_argument("--dry-run", action="store_true", help="change nothing, and tell the same")
     add("openapi", print_openapi, "Print the OpenAPI document.")
     _add_keys(commands.add_parser("keys", help="Make, list and revoke keys.", description="Keys of callers."))
+    about = "Counters' screens, each paired with a store."
+    manage_devices.add(commands.add_parser("devices", help=about, description=about), _connection, OPERATOR)
     return parser
 
 

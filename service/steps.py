@@ -191,7 +191,7 @@ async def _advance(
         sets=sets,
         changes=[tuple(line) for line in change.lines],
         data=change.facts,
-        actor=caller.credential,
+        actor=caller.actor,
         happened_at=change.happened_at,
         reality=change.reality,
     )

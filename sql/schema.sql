@@ -866,6 +866,14 @@ begin
      order by s.sku, raised.type;
 end $$;
 
+CREATE TABLE public.attempt (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    subject text NOT NULL COLLATE pg_catalog."C",
+    failed_at timestamp with time zone[] NOT NULL,
+    CONSTRAINT attempt_kind_is_known CHECK ((kind = ANY (ARRAY['pickup_code'::text, 'pin'::text, 'pairing_code'::text])))
+);
+
 CREATE TABLE public.captured_message (
     id bigint NOT NULL,
     store_id text NOT NULL COLLATE pg_catalog."C",
@@ -892,6 +900,27 @@ ALTER TABLE public.captured_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE TABLE public.clerk (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    name text NOT NULL,
+    pin_hash text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    left_at timestamp with time zone
+);
+
+CREATE TABLE public.clerk_session (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    device_id text NOT NULL COLLATE pg_catalog."C",
+    clerk_id uuid NOT NULL,
+    secret_hash bytea NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    active_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone
+);
+
 CREATE TABLE public.delivery (
     store_id text NOT NULL COLLATE pg_catalog."C",
     id uuid NOT NULL,
@@ -914,6 +943,24 @@ CREATE TABLE public.delivery (
     CONSTRAINT delivery_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'delivered'::text, 'dead'::text])))
 )
 WITH (fillfactor='70');
+
+CREATE TABLE public.device (
+    id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    language text,
+    code_hash bytea,
+    code_until timestamp with time zone,
+    secret_hash bytea,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    paired_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT device_language_is_ours CHECK ((language = ANY (ARRAY['fr'::text, 'en'::text]))),
+    CONSTRAINT device_waits_or_is_paired CHECK ((((code_hash IS NULL) = (code_until IS NULL)) AND ((secret_hash IS NULL) = (paired_at IS NULL)))),
+    CONSTRAINT pairing_code_opens_once CHECK (((code_hash IS NULL) OR (secret_hash IS NULL)))
+);
 
 ALTER TABLE public.event ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.event_seq_seq
@@ -1167,14 +1214,26 @@ CREATE TABLE public.worker (
     seen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (store_id, kind, subject);
+
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
+
+ALTER TABLE ONLY public.clerk
+    ADD CONSTRAINT clerk_pkey PRIMARY KEY (store_id, id);
+
+ALTER TABLE ONLY public.clerk_session
+    ADD CONSTRAINT clerk_session_pkey PRIMARY KEY (store_id, id);
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_is_owed_once UNIQUE (store_id, event_seq, endpoint_id);
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (store_id, id);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (store_id, seq);
@@ -1250,6 +1309,8 @@ ALTER TABLE ONLY public.worker
 
 CREATE INDEX captured_newest ON public.captured_message USING btree (id);
 
+CREATE INDEX clerk_session_open ON public.clerk_session USING btree (store_id, clerk_id) WHERE (ended_at IS NULL);
+
 CREATE INDEX delivery_by_age ON public.delivery USING brin (created_at);
 
 CREATE INDEX delivery_by_state ON public.delivery USING btree (endpoint_id, state, id);
@@ -1259,6 +1320,8 @@ CREATE INDEX delivery_due ON public.delivery USING btree (endpoint_id, next_atte
 CREATE INDEX delivery_in_line ON public.delivery USING btree (endpoint_id, store_id, subject, event_seq) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
 
 CREATE INDEX delivery_leased ON public.delivery USING btree (lease_until) WHERE (state = 'sending'::text);
+
+CREATE UNIQUE INDEX device_pairing ON public.device USING btree (code_hash) WHERE (code_hash IS NOT NULL);
 
 CREATE UNIQUE INDEX event_is_next_version ON public.event USING btree (store_id, reservation_id, version) WHERE (version IS NOT NULL);
 
@@ -1298,11 +1361,23 @@ CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, 
 
 CREATE TRIGGER movement_is_immutable BEFORE DELETE OR UPDATE ON public.movement FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
+ALTER TABLE ONLY public.clerk_session
+    ADD CONSTRAINT clerk_session_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.clerk_session
+    ADD CONSTRAINT clerk_session_store_id_clerk_id_fkey FOREIGN KEY (store_id, clerk_id) REFERENCES public.clerk(store_id, id);
+
+ALTER TABLE ONLY public.clerk
+    ADD CONSTRAINT clerk_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(id);
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_store_id_event_seq_fkey FOREIGN KEY (store_id, event_seq) REFERENCES public.event(store_id, seq);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
 
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);

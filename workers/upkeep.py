@@ -20,6 +20,9 @@ FORGOTTEN = {
     "deliveries_deleted": DELIVERIES["forget_deleted"],
     "endpoints_deleted": WEBHOOKS["forget"],
     "secrets_forgotten": WEBHOOKS["forget_old_secrets"],
+    "attempts_forgotten": queries.load("attempts")["forget"],
+    "devices_forgotten": queries.load("devices")["forget"],
+    "clerk_sessions_forgotten": queries.load("clerks")["forget"],
 }
 
 

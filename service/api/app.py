@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from service.api import access, limits, openapi, problems, reservations, routes, streams
+from service.api import access, clerks, limits, openapi, problems, reservations, routes, streams
 from service.api.canonical_log import REQUEST_ID, canonical_log
 from service.api.endpoints import CLOSING, LINKS, POOL, SETTINGS, Answer, Call, Endpoint
 from service.api.hub import Hub
@@ -18,6 +18,7 @@ from service.database import Pool, within
 from service.errors import Problem, Unavailable
 from service.keys import Keyring
 from service.links import Links
+from service.pins import Pins
 from service.settings import Settings
 
 DEADLINE_SECONDS = 4.5  # the promise is an answer within five
@@ -46,6 +47,7 @@ def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = 
     app[streams.HUB] = Hub(pool, links, closing)
     app[openapi.DOCUMENT] = openapi.Document(endpoints)
     app[access.KEYRING] = Keyring(pool)
+    app[clerks.PINS] = Pins(settings)
     app[limits.PER_KEY] = limits.Buckets("key", settings.rate_limit_per_second)
     app[limits.PER_ADDRESS] = limits.Buckets("address", settings.public_rate_limit_per_second)
     for endpoint in endpoints:
@@ -76,9 +78,9 @@ def runner(app: web.Application) -> web.AppRunner:
 def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         started = time.monotonic()
-        caller = CUSTOMER if endpoint.scopes is None else access.recognise(request)
+        caller = CUSTOMER if endpoint.scopes is None else access.recognise(request, clerk=endpoint.clerk)
         if caller is None:
-            caller = await within(DEADLINE_SECONDS, access.authenticate(request))
+            caller = await within(DEADLINE_SECONDS, access.authenticate(request, clerk=endpoint.clerk))
         access.admit(endpoint, request, caller)
         left = DEADLINE_SECONDS - (time.monotonic() - started)
         call = await endpoint.read(request, caller)
@@ -123,6 +125,8 @@ async def _dress(request: web.Request, response: web.StreamResponse) -> None:
         if name not in headers:
             headers[name] = value
     headers.update(request.get(limits.LIMIT, {}))
+    if access.NOBODY_AT_WORK in request:
+        headers.add(hdrs.SET_COOKIE, access.cookie(access.CLERK_COOKIE, ""))
     headers[hdrs.SERVER] = "comptoir"
     headers["X-Request-Id"] = request[REQUEST_ID]
 

@@ -62,7 +62,7 @@ def _write(request: web.Request, status: int, seconds: float) -> None:
         "milliseconds": round(seconds * 1000, 1),
     }
     if caller := request.get(CALLER):
-        facts["credential"] = caller.credential
+        facts["credential"] = caller.actor
     store = request.match_info.get("store", "")
     if _STORE.fullmatch(store):
         facts["store"] = store

@@ -7,7 +7,9 @@ from pathlib import Path
 from service.api import (
     availability,
     board,
+    clerks,
     counter,
+    devices,
     docs,
     events,
     health,
@@ -42,6 +44,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *keys.ENDPOINTS,
     *message_policies.ENDPOINTS,
     *message_templates.ENDPOINTS,
+    *devices.ENDPOINTS,
+    *clerks.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *health.ENDPOINTS,
     *docs.ENDPOINTS,

@@ -76,7 +76,7 @@ async def _write(response: web.StreamResponse, frames: bytes) -> None:
 async def _may_still(call: Call[None]) -> bool:
     """Whether the caller's key still opens this; without PostgreSQL nobody knows, and the stream goes on."""
     try:
-        await within(OPENING_SECONDS, access.authenticate(call.request))
+        await within(OPENING_SECONDS, access.authenticate(call.request, clerk=False))
     except Unauthorized:
         return False
     except Problem:
@@ -110,6 +110,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answers={200: None},
         problems=(UnknownStore,),
         streams=True,
+        clerk=False,
         media=MEDIA,
     ),
 )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from service import keys
+from service import devices, keys
 from service.callers import Scope
 from service.database import Pool
+from service.errors import Unauthorized
 from service.manage import main
 from tests.service.test_processes import ROOT, environment
 from tests.shop import Shop
@@ -54,10 +55,26 @@ async def test_a_key_is_made_listed_and_revoked(manage: Manage, pool: Pool, shop
     assert "revoked" in printed
 
 
+async def test_a_device_is_paired_listed_and_revoked(manage: Manage, pool: Pool, shop: Shop) -> None:
+    await shop.store("lyon")
+    code, printed, _ = await manage("devices", "pair", "lyon", "Left tablet")
+    assert code == 0
+    async with pool.acquire() as db:
+        claimed = await devices.claim(db, printed.split()[0])
+    code, printed, _ = await manage("devices", "list", "--store", "lyon")
+    assert (code, printed.split()[:2], "never used" in printed) == (0, [claimed.id, "lyon"], True)
+    code, printed, _ = await manage("devices", "revoke", claimed.id)
+    assert (code, "is revoked" in printed) == (0, True)
+    with pytest.raises(Unauthorized):
+        await keys.Keyring(pool).authenticate(claimed.token)
+
+
 async def test_what_is_wrong_is_one_line(manage: Manage) -> None:
     for arguments, said in (
         (("keys", "create", "x", "--scope", "checkout", "--store", "atlantis"), "There is no store atlantis."),
         (("keys", "revoke", "nonesuch"), "There is no such key."),
+        (("devices", "pair", "atlantis", "x"), "There is no store atlantis."),
+        (("devices", "revoke", "nonesuch"), "There is no such device."),
         (("import", "/nowhere.csv"), "nowhere.csv"),
     ):
         code, _, complained = await manage(*arguments)
