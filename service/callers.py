@@ -31,3 +31,4 @@ class Caller:
 
 CLOCK = Caller("clock")
 CUSTOMER = Caller("customer")
+OPERATOR = Caller("operator")  # whoever runs `manage`

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from service import queries
-from service.callers import Caller, Scope
+from service import audit, queries
+from service.callers import OPERATOR, Caller, Scope
 from service.database import Connection, Pool, connection
 from service.errors import InvalidRequest, Unauthorized, UnknownKey
 from service.models.keys import Key, KeyPage
@@ -60,7 +60,12 @@ def read(text: str) -> tuple[str, str] | None:
 
 
 async def create(
-    db: Connection, name: str, scopes: Iterable[Scope], *, stores: Iterable[str] | None = None
+    db: Connection,
+    name: str,
+    scopes: Iterable[Scope],
+    *,
+    stores: Iterable[str] | None = None,
+    caller: Caller = OPERATOR,
 ) -> tuple[Key, str]:
     """Make a key; the text beside it is shown once and kept nowhere. Raises InvalidRequest for an unknown store."""
     bound = None if stores is None else sorted(stores)
@@ -70,6 +75,7 @@ async def create(
         db, id=id, secret_hash=hashlib.sha256(secret.encode()).digest(), name=name, scopes=sorted(scopes), stores=bound
     )
     assert row is not None  # noqa: S101 -- an insert returns its row
+    await audit.note(db, caller, "key.created", id, facts={"scopes": row["scopes"], "stores": bound})
     return Key(**row), spell(id, secret)
 
 
@@ -92,6 +98,7 @@ async def revoke(db: Connection, id: str, *, caller: Caller) -> Key:
     row = await SQL["revoke"].row(db, id=id, stores=_reach(caller))
     if row is None:
         raise UnknownKey
+    await audit.note(db, caller, "key.revoked", id)
     return Key(**row)
 
 

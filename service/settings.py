@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     retailer: Annotated[str, StringConstraints(max_length=30)] = Field(
         default="", description="The shop's name as messages say it; empty: the store's name"
     )
+    forget_after_days: int = Field(
+        default=30, ge=1, le=3650, description="Days after its end that an order's customer is forgotten"
+    )
     email_provider: Literal["capture", "smtp"] = Field(default="capture", description="Carrier of e-mails")
     sms_provider: Literal["capture"] = Field(default="capture", description="Carrier of text messages")
     email_from: str = Field(default="comptoir@localhost.example", description="Sender of e-mails")

@@ -159,7 +159,7 @@ class Crew:
             "recover": [Round("recover", lambda: notifications.recover(pool), every=2, then=self._there_is_mail)],
             "reclaim": [Round("reclaim", lambda: webhooks.recover(pool), every=2, then=self._there_is_mail)],
             "clocks": [Round("clocks", lambda: clocks.strike(pool), every=1)],
-            "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool), every=600)],
+            "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool, settings), every=600)],
             "heartbeat": [Round("heartbeat", self.heartbeat.beat, every=heartbeat.EVERY)],
         }
         url = settings.redis_url

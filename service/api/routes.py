@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from service.api import (
+    audit,
     availability,
     board,
     counter,
@@ -15,6 +16,7 @@ from service.api import (
     items,
     keys,
     message_policies,
+    privacy,
     reservations,
     steps,
     stock,
@@ -40,6 +42,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *events.ENDPOINTS,
     *keys.ENDPOINTS,
     *message_policies.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *privacy.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *health.ENDPOINTS,
     *docs.ENDPOINTS,
