@@ -11,7 +11,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 TokenKey = Annotated[SecretStr, Field(min_length=32)]
 
@@ -85,4 +85,6 @@ def read() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SystemExit("\n".join(["The settings are not as they must be (see .env.example):", *lines])) from None
+    except SettingsError as error:
+        lines = [f'{error}: it is to be JSON, like ["…"]']  # its text names the field and its source, not the value
+    raise SystemExit("\n".join(["The settings are not as they must be (see .env.example):", *lines]))
