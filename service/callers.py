@@ -51,3 +51,4 @@ class Caller:
 
 CLOCK = Caller("clock")
 CUSTOMER = Caller("customer")
+OPERATOR = Caller("operator")  # whoever runs `manage`

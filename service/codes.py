@@ -41,6 +41,11 @@ def normalise(typed: str) -> str:
     return typed.upper().replace(" ", "").replace("-", "")
 
 
+def same(typed: str, kept: str | None) -> bool:
+    """Whether a code or token is the one that is kept, in a time that tells nothing of how much of it is right."""
+    return kept is not None and hmac.compare_digest(normalise(typed).encode(), kept.encode())
+
+
 def check_symbol(symbols: str) -> str:
     """The sixth symbol: any one wrong symbol and any two swapped ones are noticed (weights 1 to 6, sum 0 modulo 23)."""
     total = sum(weight * _VALUE[symbol] for weight, symbol in enumerate(symbols, 1))

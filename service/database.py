@@ -40,7 +40,8 @@ _AWAY = (
 )
 
 
-async def _prepare(connection: asyncpg.Connection) -> None:
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Have a connection speak JSON as Python knows it."""
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
@@ -56,7 +57,7 @@ async def open_pool(url: str, *, size: int, name: str) -> Pool:
         max_size=size,
         command_timeout=5,
         timeout=4,
-        init=_prepare,
+        init=prepare,
         reset=_leave_as_it_is,
         server_settings={**SESSION, "application_name": name},
     )

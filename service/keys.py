@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service import queries
-from service.callers import Caller, Scope
+from service import audit, queries
+from service.callers import OPERATOR, Caller, Scope
 from service.database import Connection, Pool, connection
 from service.errors import InvalidRequest, Unauthorized, UnknownKey
 from service.models.keys import Key, KeyPage
@@ -78,7 +78,12 @@ def read(text: str, *, prefix: str = KEY) -> tuple[str, str] | None:
 
 
 async def create(
-    db: Connection, name: str, scopes: Iterable[Scope], *, stores: Iterable[str] | None = None
+    db: Connection,
+    name: str,
+    scopes: Iterable[Scope],
+    *,
+    stores: Iterable[str] | None = None,
+    caller: Caller = OPERATOR,
 ) -> tuple[Key, str]:
     """Make a key; the text beside it is shown once and kept nowhere. Raises InvalidRequest for an unknown store."""
     bound = None if stores is None else sorted(stores)
@@ -86,6 +91,7 @@ async def create(
     id, secret = new_id(), new_secret()
     row = await SQL["create"].row(db, id=id, secret_hash=digest(secret), name=name, scopes=sorted(scopes), stores=bound)
     assert row is not None  # noqa: S101 -- an insert returns its row
+    await audit.note(db, caller, "key.created", id, facts={"scopes": row["scopes"], "stores": bound})
     return Key(**row), spell(id, secret)
 
 
@@ -108,6 +114,7 @@ async def revoke(db: Connection, id: str, *, caller: Caller) -> Key:
     row = await SQL["revoke"].row(db, id=id, stores=reach(caller))
     if row is None:
         raise UnknownKey
+    await audit.note(db, caller, "key.revoked", id)
     return Key(**row)
 
 

@@ -11,7 +11,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 TokenKey = Annotated[SecretStr, Field(min_length=32)]
 
@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     retailer: Annotated[str, StringConstraints(max_length=30)] = Field(
         default="", description="The shop's name as messages say it; empty: the store's name"
     )
+    forget_after_days: int = Field(
+        default=30, ge=1, le=3650, description="Days after its end that an order's customer is forgotten"
+    )
     email_provider: Literal["capture", "smtp"] = Field(default="capture", description="Carrier of e-mails")
     sms_provider: Literal["capture"] = Field(default="capture", description="Carrier of text messages")
     email_from: str = Field(default="comptoir@localhost.example", description="Sender of e-mails")
@@ -82,4 +85,6 @@ def read() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SystemExit("\n".join(["The settings are not as they must be (see .env.example):", *lines])) from None
+    except SettingsError as error:
+        lines = [f'{error}: it is to be JSON, like ["…"]']  # its text names the field and its source, not the value
+    raise SystemExit("\n".join(["The settings are not as they must be (see .env.example):", *lines]))

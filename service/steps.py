@@ -105,6 +105,8 @@ async def advance(
     match_version(current, if_match)
     if current.state not in step.sources:
         raise wrong_state(current, action)
+    if current.state is State.EXPIRED and current.row["customer_name"] is None:
+        raise WrongState("Its customer was forgotten: hold anew.", state=current.state, possible_steps=[])
     change = await judge(db, current)
     await write(db, current, change, caller=caller)
     return await told(db, store, id, links=links, applied=True)

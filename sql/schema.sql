@@ -352,6 +352,30 @@ CREATE FUNCTION public.event_data(e public.event) RETURNS json
     LANGUAGE sql STABLE
     RETURN (SELECT json_strip_nulls(json_build_object('id', (e).reservation_id, 'version', (e).version, 'state', COALESCE((e).target, (SELECT t.target FROM public.event t WHERE ((t.store_id = (event_data.e).store_id) AND (t.reservation_id = (event_data.e).reservation_id) AND (t.version IS NOT NULL) AND (t.target IS NOT NULL) AND (t.seq <= (event_data.e).seq)) ORDER BY t.version DESC LIMIT 1)), 'order_ref', (SELECT r.order_ref FROM public.reservation r WHERE ((r.store_id = (event_data.e).store_id) AND (r.id = (event_data.e).reservation_id))), 'sku', (e).sku, 'on_hand', CASE WHEN ((e).sku IS NOT NULL) THEN ((e).data -> 'on_hand'::text) ELSE NULL::jsonb END, 'reserved', CASE WHEN ((e).sku IS NOT NULL) THEN ((e).data -> 'reserved'::text) ELSE NULL::jsonb END, 'shortfall', CASE WHEN ((e).sku IS NOT NULL) THEN ((e).data -> 'shortfall'::text) ELSE NULL::jsonb END, 'notification', (e).notification_id, 'kind', CASE WHEN ((e).type ~~ 'notification.%'::text) THEN ((e).data -> 'kind'::text) ELSE NULL::jsonb END, 'channel', CASE WHEN ((e).type ~~ 'notification.%'::text) THEN ((e).data -> 'channel'::text) ELSE NULL::jsonb END, 'endpoint', CASE WHEN ((e).type ~~ 'webhook.%'::text) THEN ((e).data -> 'endpoint'::text) ELSE NULL::jsonb END, 'reason', CASE WHEN ((e).type ~~ 'webhook.%'::text) THEN ((e).data -> 'reason'::text) ELSE NULL::jsonb END)) AS json_strip_nulls);
 
+CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
+
+CREATE TABLE public.audit (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    seq bigint NOT NULL,
+    "position" bigint,
+    actor text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    facts jsonb,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE FUNCTION public.history_digest(p_store text, p_before bytea, p_events_after bigint, p_events_until bigint, p_audit_after bigint, p_audit_until bigint) RETURNS bytea
+    LANGUAGE sql STABLE
+    RETURN sha256((COALESCE(p_before, '\x'::bytea) || convert_to(((((p_store || '
+'::text) || COALESCE((SELECT string_agg((json_build_array(e."position", e.seq, e.id, e.type, e.reservation_id, e.version, e.action, e.source, e.target, e.sku, e.notification_id, (e.data - ARRAY['reason'::text, 'text'::text, 'note'::text]), e.actor, public.rfc3339(e.at), public.rfc3339(e.happened_at)))::text, '
+'::text ORDER BY e."position") AS string_agg FROM public.event e WHERE ((e.store_id = history_digest.p_store) AND (e."position" > history_digest.p_events_after) AND (e."position" <= history_digest.p_events_until))), ''::text)) || '
+
+'::text) || COALESCE((SELECT string_agg((json_build_array(a."position", a.seq, a.actor, a.action, a.subject, a.facts, public.rfc3339(a.at)))::text, '
+'::text ORDER BY a."position") AS string_agg FROM public.audit a WHERE ((a.store_id = history_digest.p_store) AND (a."position" > history_digest.p_audit_after) AND (a."position" <= history_digest.p_audit_until))), ''::text)), 'UTF8'::name)));
+
 CREATE FUNCTION public.hold(p_requests public.hold_request[], p_lines public.hold_line[], p_stores text[], p_skus text[], p_slot_stores text[], p_slots timestamp with time zone[], p_links text) RETURNS SETOF public.hold_outcome
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -816,10 +840,6 @@ begin
                        possible_steps(r.state) as possible_steps) told);
 end $$;
 
-CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
-    LANGUAGE sql STABLE
-    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
-
 CREATE FUNCTION public.webhook_body(e public.event) RETURNS text
     LANGUAGE sql STABLE
     RETURN (json_build_object('type', (e).type, 'timestamp', public.rfc3339((e).at), 'data', ((public.event_data(e))::jsonb || jsonb_build_object('store', (e).store_id, 'position', (e)."position"))))::text;
@@ -872,6 +892,27 @@ CREATE TABLE public.attempt (
     subject text NOT NULL COLLATE pg_catalog."C",
     failed_at timestamp with time zone[] NOT NULL,
     CONSTRAINT attempt_kind_is_known CHECK ((kind = ANY (ARRAY['pickup_code'::text, 'pin'::text, 'pairing_code'::text])))
+);
+
+CREATE TABLE public.audit_seal (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    number bigint NOT NULL,
+    events_until bigint NOT NULL,
+    audit_until bigint NOT NULL,
+    digest bytea NOT NULL,
+    signed_with text NOT NULL,
+    signature bytea NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT seals_are_numbered_from_one CHECK ((number > 0))
+);
+
+ALTER TABLE public.audit ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.captured_message (
@@ -1217,6 +1258,12 @@ CREATE TABLE public.worker (
 ALTER TABLE ONLY public.attempt
     ADD CONSTRAINT attempt_pkey PRIMARY KEY (store_id, kind, subject);
 
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (store_id, seq);
+
+ALTER TABLE ONLY public.audit_seal
+    ADD CONSTRAINT audit_seal_pkey PRIMARY KEY (store_id, number);
+
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
 
@@ -1307,6 +1354,10 @@ ALTER TABLE ONLY public.webhook_endpoint
 ALTER TABLE ONLY public.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (id);
 
+CREATE UNIQUE INDEX audit_stream ON public.audit USING btree (store_id, "position") WHERE ("position" IS NOT NULL);
+
+CREATE INDEX audit_unsealed ON public.audit USING btree (store_id, seq) WHERE ("position" IS NULL);
+
 CREATE INDEX captured_newest ON public.captured_message USING btree (id);
 
 CREATE INDEX clerk_session_open ON public.clerk_session USING btree (store_id, clerk_id) WHERE (ended_at IS NULL);
@@ -1358,6 +1409,8 @@ CREATE INDEX reservation_by_order ON public.reservation USING btree (order_ref, 
 CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state, due_at) WHERE (state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text]));
 
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
+
+CREATE TRIGGER audit_is_immutable BEFORE DELETE OR UPDATE OF store_id, seq, actor, action, subject, facts, at ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
 CREATE TRIGGER movement_is_immutable BEFORE DELETE OR UPDATE ON public.movement FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 

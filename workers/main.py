@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from service import logs
 from service.database import Pool, open_pool
 from service.errors import Problem
-from service.settings import Settings
+from service.settings import Settings, read
 from workers import clocks, heartbeat, notifications, relay, upkeep, webhooks
 from workers.heartbeat import Heartbeat
 from workers.notifications import Sender
@@ -159,7 +159,7 @@ class Crew:
             "recover": [Round("recover", lambda: notifications.recover(pool), every=2, then=self._there_is_mail)],
             "reclaim": [Round("reclaim", lambda: webhooks.recover(pool), every=2, then=self._there_is_mail)],
             "clocks": [Round("clocks", lambda: clocks.strike(pool), every=1)],
-            "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool), every=600)],
+            "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool, settings), every=600)],
             "heartbeat": [Round("heartbeat", self.heartbeat.beat, every=heartbeat.EVERY)],
         }
         url = settings.redis_url
@@ -249,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="exit 0 when a worker of this machine is alive, else 1")
     asked = parser.parse_args(arguments)
-    settings = Settings()
+    settings = read()
     logs.set_up(settings.log_format, settings.log_level)
     if asked.check:
         try:

@@ -30,9 +30,13 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """On every answer that does not say otherwise."""
+
+HSTS = "max-age=31536000"  # a year; names below this one are their owner's to decide
 
 
 def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = routes.ENDPOINTS) -> web.Application:
@@ -124,6 +128,8 @@ async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         if name not in headers:
             headers[name] = value
+    if request.app[SETTINGS].public_url.scheme == "https":
+        headers["Strict-Transport-Security"] = HSTS
     headers.update(request.get(limits.LIMIT, {}))
     if access.NOBODY_AT_WORK in request:
         headers.add(hdrs.SET_COOKIE, access.cookie(access.CLERK_COOKIE, ""))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from service.api import (
+    audit,
     availability,
     board,
     clerks,
@@ -18,6 +19,7 @@ from service.api import (
     keys,
     message_policies,
     message_templates,
+    privacy,
     reservations,
     steps,
     stock,
@@ -46,6 +48,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *message_templates.ENDPOINTS,
     *devices.ENDPOINTS,
     *clerks.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *privacy.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *health.ENDPOINTS,
     *docs.ENDPOINTS,

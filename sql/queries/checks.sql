@@ -77,3 +77,23 @@ select 'positions in the stream have no gap' as promise, store_id as store, 'str
   from stream s
   left join (select store_id, max(position) as last, count(*) as events from event where position is not null group by 1) e using (store_id)
  where coalesce(e.last, 0) <> s.position or coalesce(e.events, 0) <> s.position;
+
+-- name: history_is_as_it_was_sealed
+-- Every seal is what its part of the history and the seal before it add up to; the first broken one of each store.
+with chain as (
+    select q.store_id, q.number, q.digest, q.events_until, q.audit_until, lag(q.digest) over seals as before,
+           lag(q.number, 1, 0) over seals as last, lag(q.events_until, 1, 0) over seals as events_after,
+           lag(q.audit_until, 1, 0) over seals as audit_after
+      from audit_seal q
+    window seals as (partition by q.store_id order by q.number)
+), told as (
+    select c.*, history_digest(c.store_id, c.before, c.events_after, c.events_until, c.audit_after, c.audit_until) as found
+      from chain c
+)
+select distinct on (t.store_id) 'the history is as it was sealed' as promise, t.store_id as store,
+       format('seal %s: events %s to %s, audit %s to %s', t.number, t.events_after + 1, t.events_until, t.audit_after + 1, t.audit_until) as subject,
+       format('%s after seal %s', encode(t.digest, 'hex'), t.number - 1) as expected,
+       format('%s after seal %s', encode(t.found, 'hex'), t.last) as found
+  from told t
+ where t.digest <> t.found or t.number <> t.last + 1
+ order by t.store_id, t.number;
