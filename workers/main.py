@@ -155,7 +155,7 @@ class Crew:
         self.rounds: dict[str, list[Round]] = {
             "send": [Round("send", sender.send_due, every=0.5) for sender in self.senders],
             "webhooks": [Round("webhooks", self.webhooks.send_due, every=0.5)],
-            "relay": [Round("relay", lambda: relay.relay(pool), every=0.05, then=self._there_is_mail)],
+            "relay": [Round("relay", lambda: relay.relay(pool, settings), every=0.05, then=self._there_is_mail)],
             "recover": [Round("recover", lambda: notifications.recover(pool), every=2, then=self._there_is_mail)],
             "reclaim": [Round("reclaim", lambda: webhooks.recover(pool), every=2, then=self._there_is_mail)],
             "clocks": [Round("clocks", lambda: clocks.strike(pool), every=1)],

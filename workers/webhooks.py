@@ -16,6 +16,7 @@ from workers.outside import NotReached, Outside
 log = structlog.get_logger()
 
 AT_ONCE = 8  # deliveries on their way to one endpoint
+MEDIA = {"standard": "application/json", "cloudevents": "application/cloudevents+json; charset=utf-8"}
 RECORDING = (0.2, 0.5, 1, 2, 4, 8, 8, 8)  # seconds between attempts to record what an endpoint said
 
 
@@ -87,7 +88,7 @@ class Sender:
         id, body = str(row["message_id"]), row["body"].encode()
         signing = [secret for secret in (row["secret"], row["old_secret"]) if secret]
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": MEDIA[row["format"]],
             "webhook-id": id,
             "webhook-timestamp": str(row["timestamp"]),
             "webhook-signature": " ".join(sign(secret, id, row["timestamp"], body) for secret in signing),

@@ -81,6 +81,26 @@ async def test_three_failures_and_a_success_are_one_message(shop: Shop, sender: 
     assert (row["state"], row["attempts"], row["last_status"], row["reason"]) == ("delivered", 4, 204, None)
 
 
+async def test_a_cloudevent_is_the_same_bytes_at_every_attempt_whatever_changes_meanwhile(
+    shop: Shop, sender: Sender, receiver: Receiver
+) -> None:
+    endpoint, secret = await listen(shop, receiver.url, format="cloudevents", fields=["name"])
+    held = await told(shop)
+    receiver.answers = [500]
+    await send_all(shop, sender)
+    await shop.pool.execute("update reservation set customer_name = 'Somebody Else'")
+    async with transaction(shop.pool) as db:
+        body = WebhookEndpointBody(url=receiver.url, format="standard")
+        await webhooks.replace(db, endpoint.id, body, caller=OWNER, private=True)
+    await send_all(shop, sender)
+    first, second = receiver.seen
+    assert (first.id, first.body) == (second.id, second.body)
+    assert {seen.headers["content-type"] for seen in receiver.seen} == {"application/cloudevents+json; charset=utf-8"}
+    event = second.verified(secret)
+    assert (event["id"], event["subject"]) == (second.id, held["id"])
+    assert event["data"]["customer"] == {"name": "Camille Durand"}
+
+
 async def test_each_attempt_waits_longer_and_the_tenth_is_the_last(
     shop: Shop, sender: Sender, receiver: Receiver
 ) -> None:
