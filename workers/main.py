@@ -30,6 +30,7 @@ from workers.notifications import Sender
 from workers.outside import Outside
 from workers.providers.choose import SettingWrong, choose
 from workers.rounds import Round
+from workers.waiting import open_pool_when_ready
 
 try:
     import uvloop
@@ -197,27 +198,12 @@ class Crew:
             await self.heartbeat.leave()
 
 
-async def open_pool_when_there_is_one(settings: Settings, stop: asyncio.Event) -> Pool | None:
-    """Wait for PostgreSQL as long as it takes; None when told to stop meanwhile."""
-    said = False
-    while not stop.is_set():
-        try:
-            return await open_pool(str(settings.database_url), size=settings.pool_size, name="comptoir worker")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if not said:
-                log.warning("database_away", reason=type(error).__name__)
-            said = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1)
-    return None
-
-
 async def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT; the exit code."""
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    pool = await open_pool_when_there_is_one(settings, stop)
+    pool = await open_pool_when_ready(settings, stop)
     if pool is None:
         return 0
     try:

@@ -123,6 +123,9 @@ async def _dress(request: web.Request, response: web.StreamResponse) -> None:
         if name not in headers:
             headers[name] = value
     headers.update(request.get(limits.LIMIT, {}))
+    if request.app[CLOSING].is_set():  # so that the next request goes to a process that stays
+        response.force_close()
+        headers[hdrs.CONNECTION] = "close"
     headers[hdrs.SERVER] = "comptoir"
     headers["X-Request-Id"] = request[REQUEST_ID]
 
