@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from asyncpg import PostgresError
 
-from service import logs, processes, settings
+from service import logs, processes, settings, traces
 from service.api import routes
 from service.api.app import build_app, runner
 from service.api.endpoints import CLOSING, Endpoint
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.workers > 1:
             return _run(processes.keep(asked.workers, host=chosen.host, port=chosen.port, drain=chosen.drain_seconds))
         return _run(serve(chosen))
-    except (OSError, PostgresError, TimeoutError) as error:
+    except (OSError, PostgresError, RuntimeError, TimeoutError) as error:
         sys.stderr.write(f"The API can't start: {error or type(error).__name__}\n")
         return 1
 
@@ -69,6 +69,7 @@ async def serve(chosen: Settings, endpoints: tuple[Endpoint, ...] = routes.ENDPO
     requests has turned elsewhere, no more connections are taken, and what is under way is finished.
     """
     stopping = processes.stops_at_signals()
+    traces.start("comptoir-api")
     pool = await open_pool(str(chosen.database_url), size=chosen.pool_size, name="comptoir-api")
     app = build_app(chosen, pool, endpoints)
     server = runner(app)
@@ -90,6 +91,7 @@ async def serve(chosen: Settings, endpoints: tuple[Endpoint, ...] = routes.ENDPO
         await server.cleanup()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(pool.close(), GOODBYE_SECONDS)
+        await asyncio.to_thread(traces.stop)
     log.info("api_stopped")
     return 0
 

@@ -20,7 +20,7 @@ from arq.connections import RedisSettings
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from service import logs
+from service import logs, traces
 from service.database import Pool, open_pool
 from service.errors import Problem
 from service.settings import Settings
@@ -208,6 +208,7 @@ async def run(settings: Settings) -> int:
         return 0
     try:
         crew = Crew(pool, settings)
+        traces.start("comptoir-worker")
         log.info("worker_started")
         await crew.work(stop)
     except SettingWrong as error:
@@ -215,6 +216,7 @@ async def run(settings: Settings) -> int:
         return 1
     finally:
         pool.terminate()
+        traces.stop()
     log.info("worker_stopped")
     return 0
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from asyncpg import Record
 
-from service import deliveries
+from service import deliveries, traces
 from service.database import Pool
 from service.deliveries import Attempt, Outcome
 from service.errors import Problem
@@ -74,8 +74,10 @@ class Sender:
             if self._stopping:
                 await deliveries.give_back(self._pool, attempt)
                 return
-            outcome = await self._send(row)
-            switched_off = await self._record(attempt, outcome)
+            with traces.span("send webhook", role="client", parent=row["traceparent"], **facts):
+                outcome = await self._send(row)
+                switched_off = await self._record(attempt, outcome)
+                traces.note(reason=outcome.why, attempts=attempt.attempts + 1)
             log.info("webhook_sent", status=outcome.status, reason=outcome.why, attempts=attempt.attempts + 1, **facts)
             if switched_off:
                 log.warning("webhook_disabled", reason=switched_off, **facts)

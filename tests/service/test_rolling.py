@@ -19,6 +19,7 @@ from service.callers import Scope
 from service.database import transaction
 from tests.service.test_processes import ROOT, alive, environment
 from tests.shop import Shop
+from tests.workers.conftest import until
 
 A_SECOND = 50  # requests
 
@@ -106,8 +107,8 @@ async def test_a_process_that_stops_under_load_says_so_first_and_cuts_nobody_off
         api(database_url, ports[1]),
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
     ):
-        assert await alive(session, ports[0])
-        assert await alive(session, ports[1])
+        await until(lambda: alive(session, ports[0]))
+        await until(lambda: alive(session, ports[1]))
         balancer = Balancer(session, ports)
         watching, over = asyncio.create_task(balancer.watch()), asyncio.Event()
         customers = asyncio.create_task(shopping(balancer, key, over))
@@ -129,7 +130,7 @@ async def test_a_process_that_stops_under_load_says_so_first_and_cuts_nobody_off
 async def test_while_it_drains_every_answer_closes_its_connection(shop: Shop, database_url: str) -> None:
     port = free_port()
     async with api(database_url, port, DRAIN_SECONDS="1") as leaving, aiohttp.ClientSession() as session:
-        assert await alive(session, port)
+        await until(lambda: alive(session, port))
         leaving.send_signal(signal.SIGTERM)
         said: list[tuple[int, str | None]] = []
         async with asyncio.timeout(5):
@@ -150,7 +151,7 @@ async def test_the_old_code_goes_on_while_the_schema_changes_under_it(shop: Shop
         api(database_url, port) as _,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
     ):
-        assert await alive(session, port)
+        await until(lambda: alive(session, port))
         balancer, over = Balancer(session, [port]), asyncio.Event()
         customers = asyncio.create_task(shopping(balancer, key, over))
         await asyncio.sleep(0.5)
