@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from service import logs, traces
 from service.database import Pool, open_pool
 from service.errors import Problem
+from service.links import Links
 from service.settings import Settings
 from workers import clocks, heartbeat, notifications, relay, upkeep, webhooks
 from workers.heartbeat import Heartbeat
@@ -152,7 +153,9 @@ class Crew:
             for channel, carrier in self.carriers.items()
             for _ in range(SENDERS)
         ]
-        self.webhooks = webhooks.Sender(pool, Outside(private=settings.allow_private_webhooks))
+        self.webhooks = webhooks.Sender(
+            pool, Outside(private=settings.allow_private_webhooks), sealer=Links(settings).sealer
+        )
         self.rounds: dict[str, list[Round]] = {
             "send": [Round("send", sender.send_due, every=0.5) for sender in self.senders],
             "webhooks": [Round("webhooks", self.webhooks.send_due, every=0.5)],

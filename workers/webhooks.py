@@ -10,6 +10,7 @@ from service import deliveries, traces
 from service.database import Pool
 from service.deliveries import Attempt, Outcome
 from service.errors import Problem
+from service.sealing import Sealer
 from service.webhooks import sign
 from workers.outside import NotReached, Outside
 
@@ -23,8 +24,9 @@ RECORDING = (0.2, 0.5, 1, 2, 4, 8, 8, 8)  # seconds between attempts to record w
 class Sender:
     """Sends what is due to every endpoint; several workers share the work."""
 
-    def __init__(self, pool: Pool, outside: Outside) -> None:
+    def __init__(self, pool: Pool, outside: Outside, *, sealer: Sealer) -> None:
         self._pool = pool
+        self._sealer = sealer
         self._outside = outside
         self._lines: dict[UUID, asyncio.Task[None]] = {}
         self._stopping = False
@@ -87,7 +89,7 @@ class Sender:
             log.exception("webhook_broke", **facts)
 
     async def _send(self, row: Record) -> Outcome:
-        id, body = str(row["message_id"]), row["body"].encode()
+        id, body = str(row["message_id"]), self._sealer.open(row["body"]).encode()
         signing = [secret for secret in (row["secret"], row["old_secret"]) if secret]
         headers = {
             "Content-Type": MEDIA[row["format"]],

@@ -29,14 +29,14 @@ return (
 -- The same event in the format that an endpoint wants, from this source (a URI), with these fields of the customer.
 create function webhook_body(e event, format text, fields text[], source text) returns text stable language sql
 return (
-    select case format
+    select json_strip_nulls(case format
            when 'cloudevents' then
-               json_strip_nulls(json_build_object(
+               json_build_object(
                    'specversion', '1.0', 'id', e.id, 'source', source, 'type', e.type,
                    'subject', coalesce(e.reservation_id::text, e.sku, e.id::text), 'time', rfc3339(e.at),
-                   'datacontenttype', 'application/json', 'traceparent', e.traceparent, 'data', d.said))
+                   'datacontenttype', 'application/json', 'traceparent', e.traceparent, 'data', d.said)
            else json_build_object('type', e.type, 'timestamp', rfc3339(e.at), 'data', d.said)
-           end::text
+           end)::text
       from (select event_data(e)::jsonb || jsonb_build_object('store', e.store_id, 'position', e.position)
                    || case when c.customer <> '{}' then jsonb_build_object('customer', c.customer) else '{}' end as said
               from (select event_customer(e, fields) as customer) c) d);

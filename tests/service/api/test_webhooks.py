@@ -35,7 +35,7 @@ async def near(shop: Shop, database_url: str) -> AsyncIterator[Api]:
 async def send(shop: Shop) -> None:
     """Relay what happened, and send what is due."""
     await relay(shop)
-    sender = Sender(shop.pool, Outside(private=True))
+    sender = Sender(shop.pool, Outside(private=True), sealer=shop.links.sealer)
     await sender.send_due()
     await sender.finish()
     await sender.close()
