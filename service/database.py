@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
+from service import queries, traces
 from service.errors import Busy, InvalidRequest, OnHandOutOfRange, Unavailable, every_problem
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
+
+SQL = queries.load("traces")
 
 BY_CONSTRAINT = {problem.constraint: problem for problem in every_problem() if problem.constraint}
 
@@ -93,9 +96,22 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Take a connection for one transaction: all of it, or nothing."""
+    """Take a connection for one transaction: all of it, or nothing. Its events say to which trace they belong."""
     async with connection(pool) as db, db.transaction():
+        if traceparent := traces.here():
+            await SQL["carry"].value(db, traceparent=traceparent)
         yield db
+
+
+@asynccontextmanager
+async def statement(pool: Pool) -> AsyncIterator[Connection]:
+    """Take a connection for one statement, a transaction by itself; its events say to which trace they belong."""
+    if traces.here() is None:
+        async with connection(pool) as db:
+            yield db
+    else:
+        async with transaction(pool) as db:
+            yield db
 
 
 Result = TypeVar("Result")

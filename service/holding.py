@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from service import clocks, codes, idempotency, promise, queries, slots, stores
 from service.callers import Caller
-from service.database import Pool, connection
+from service.database import Pool, connection, statement
 from service.errors import (
     Busy,
     IdempotencyInFlight,
@@ -103,7 +103,7 @@ async def _try(
 ) -> list[_Prepared]:
     """Ask the database once; who is to come again comes again, in the same order."""
     by_id = {one.ask.id: one for one in waiting}
-    async with connection(pool) as db:
+    async with statement(pool) as db:
         rows = await SQL["hold"].rows(db, links=links.prefix, **_arguments(waiting, links, locale))
     again: list[_Prepared] = []
     due: set[str] = set()

@@ -12,7 +12,7 @@ import asyncpg
 from rich.console import Console
 from rich.progress import Progress
 
-from service import audit, checks, imports, keys, logs, manage_devices, migrations, resealing, settings
+from service import audit, checks, doctor, imports, keys, logs, manage_devices, migrations, resealing, settings
 from service.api import openapi, routes
 from service.callers import OPERATOR, Scope
 from service.database import Connection, open_pool, prepare, problems
@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     add("migrate", migrate, "Bring the database's shape up to date. Several at once wait for each other.")
     add("check", check, "Prove on the live database that every unit is accounted for; exit 1 and a list if not.")
     add("reseal", reseal, "Seal personal data with the first of DATA_KEYS; afterwards the others may go.")
+    examine = add("doctor", look_over, "Look the deployment over, and say what to do; exit 1 where something fails.")
+    examine.add_argument("--json", action="store_true", help="one JSON object a line")
     take_in = add("import", import_file, "Take in a file of stock or items: CSV or NDJSON, plain or gzip.")
     take_in.add_argument("file", type=Path)
     take_in.add_argument("--items", action="store_true", help="it is a file of items (default: of stock)")
@@ -126,6 +128,17 @@ async def reseal(_asked: argparse.Namespace) -> int:
         renewed = await resealing.reseal(db, _sealer())
     print(", ".join(f"{count} {what}" for what, count in renewed.items()) + " sealed anew.")
     return 0
+
+
+async def look_over(asked: argparse.Namespace) -> int:
+    """Say what is well, what will hurt, and what to do."""
+    marks, worst = {"ok": "  ok", "warn": "WARN", "fail": "FAIL"}, 0
+    async for one in doctor.look_over():
+        print(
+            one.model_dump_json() if asked.json else f"{marks[one.state]}  {one.about:13} {one.says} {one.do}".strip()
+        )
+        worst = max(worst, int(one.state == "fail"))
+    return worst
 
 
 async def import_file(asked: argparse.Namespace) -> int:

@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address the API listens on")
     port: int = Field(default=8080, ge=0, le=65535, description="Port the API listens on")
     pool_size: int = Field(default=8, ge=2, le=100, description="Connections to PostgreSQL per process")
+    drain_seconds: float = Field(
+        default=3,
+        ge=0,
+        le=60,
+        description="Seconds that a stopping API still takes requests while /readyz says 503, so that proxies turn",
+    )
     rate_limit_per_second: int = Field(
         default=500, ge=0, description="Requests per second that one key may make of one process; 0: no limit"
     )

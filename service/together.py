@@ -1,11 +1,13 @@
 """Requests that wait travel together: whoever arrives while a statement is running joins the next one."""
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from service import traces
 from service.errors import Busy, Unavailable
 
 Asked = TypeVar("Asked")
@@ -20,6 +22,7 @@ def _stays() -> bool:
 class _Waiting(Generic[Asked, Answered]):
     asked: Asked
     gone: Callable[[], bool]
+    trace: str | None = field(default_factory=traces.here)
     answer: asyncio.Future[Answered] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -58,7 +61,7 @@ class Together(Generic[Asked, Answered]):
         waiting: _Waiting[Asked, Answered] = _Waiting(asked, gone)
         self._waiting.append(waiting)
         if len(self._running) < self._lanes:
-            self._running.add(asyncio.create_task(self._run()))
+            self._running.add(asyncio.create_task(self._run(), context=contextvars.Context()))  # it is nobody's own
         return await waiting.answer
 
     async def _run(self) -> None:
@@ -80,7 +83,8 @@ class Together(Generic[Asked, Answered]):
         if not together:
             return
         try:
-            answers = await self._work([one.asked for one in together])
+            with traces.span("together", links=[one.trace for one in together], count=len(together)):
+                answers = await self._work([one.asked for one in together])
         except Exception as error:  # noqa: BLE001 -- it is theirs who wait for it
             await self._fail(together, error)
             return

@@ -122,6 +122,8 @@ async def _columns(
     return {
         "url": body.url,
         "description": body.description,
+        "format": body.format,
+        "fields": sorted(body.fields),
         "events": sorted(body.events),
         "stores": stores,
         "active": body.active,

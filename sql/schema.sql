@@ -288,6 +288,7 @@ CREATE TABLE public.event (
     actor text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
     happened_at timestamp with time zone DEFAULT now() NOT NULL,
+    traceparent text DEFAULT NULLIF(current_setting('comptoir.traceparent'::text, true), ''::text),
     CONSTRAINT step_is_lawful CHECK (((action IS NULL) OR (((((action || ' '::text) || COALESCE(source, ''::text)) || ' '::text) || target) = ANY (ARRAY['hold  held'::text, 'confirm held confirmed'::text, 'confirm expired confirmed'::text, 'pick confirmed picking'::text, 'shelve picking ready'::text, 'unshelve ready picking'::text, 'collect ready collected'::text, 'collect uncollected collected'::text, 'undo collected ready'::text, 'return collected returned'::text, 'return collected collected'::text, 'cancel held cancelled'::text, 'cancel confirmed cancelled'::text, 'cancel picking cancelled'::text, 'cancel ready cancelled'::text, 'expire held expired'::text, 'lapse ready uncollected'::text]))))
 );
 
@@ -347,6 +348,10 @@ END) STORED,
     CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text, 'collected'::text, 'returned'::text, 'cancelled'::text, 'expired'::text, 'uncollected'::text])))
 )
 WITH (fillfactor='70');
+
+CREATE FUNCTION public.event_customer(e public.event, fields text[]) RETURNS jsonb
+    LANGUAGE sql STABLE
+    RETURN (SELECT jsonb_strip_nulls(jsonb_build_object('name', CASE WHEN ('name'::text = ANY (event_customer.fields)) THEN r.customer_name ELSE NULL::text END, 'email', CASE WHEN ('email'::text = ANY (event_customer.fields)) THEN r.email ELSE NULL::text END, 'phone', CASE WHEN ('phone'::text = ANY (event_customer.fields)) THEN r.phone ELSE NULL::text END, 'locale', CASE WHEN ('locale'::text = ANY (event_customer.fields)) THEN r.locale ELSE NULL::text END, 'customer_ref', CASE WHEN ('customer_ref'::text = ANY (event_customer.fields)) THEN r.customer_ref ELSE NULL::text END, 'company', CASE WHEN ('company'::text = ANY (event_customer.fields)) THEN r.company ELSE NULL::text END)) AS jsonb_strip_nulls FROM public.reservation r WHERE ((r.store_id = (event_customer.e).store_id) AND (r.id = (event_customer.e).reservation_id) AND (event_customer.fields <> '{}'::text[])));
 
 CREATE FUNCTION public.event_data(e public.event) RETURNS json
     LANGUAGE sql STABLE
@@ -844,6 +849,10 @@ CREATE FUNCTION public.webhook_body(e public.event) RETURNS text
     LANGUAGE sql STABLE
     RETURN (json_build_object('type', (e).type, 'timestamp', public.rfc3339((e).at), 'data', ((public.event_data(e))::jsonb || jsonb_build_object('store', (e).store_id, 'position', (e)."position"))))::text;
 
+CREATE FUNCTION public.webhook_body(e public.event, format text, fields text[], source text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN (SELECT (json_strip_nulls(CASE webhook_body.format WHEN 'cloudevents'::text THEN json_build_object('specversion', '1.0', 'id', (webhook_body.e).id, 'source', webhook_body.source, 'type', (webhook_body.e).type, 'subject', COALESCE(((webhook_body.e).reservation_id)::text, (webhook_body.e).sku, ((webhook_body.e).id)::text), 'time', public.rfc3339((webhook_body.e).at), 'datacontenttype', 'application/json', 'traceparent', (webhook_body.e).traceparent, 'data', d.said) ELSE json_build_object('type', (webhook_body.e).type, 'timestamp', public.rfc3339((webhook_body.e).at), 'data', d.said) END))::text AS json_strip_nulls FROM (SELECT (((public.event_data(webhook_body.e))::jsonb || jsonb_build_object('store', (webhook_body.e).store_id, 'position', (webhook_body.e)."position")) || CASE WHEN (c.customer <> '{}'::jsonb) THEN jsonb_build_object('customer', c.customer) ELSE '{}'::jsonb END) AS said FROM (SELECT public.event_customer(webhook_body.e, webhook_body.fields) AS customer) c) d);
+
 CREATE FUNCTION public.write_stock(p_store text, p_moves public.stock_move[], p_stated integer[], p_counts public.stock_count[], p_actor text, p_reality boolean) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -980,6 +989,8 @@ CREATE TABLE public.delivery (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
+    format text DEFAULT 'standard'::text NOT NULL,
+    personal boolean DEFAULT false NOT NULL,
     CONSTRAINT delivery_is_never_in_limbo CHECK ((((state <> 'pending'::text) OR (next_attempt_at IS NOT NULL)) AND ((state <> 'sending'::text) OR (lease_until IS NOT NULL)))),
     CONSTRAINT delivery_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'delivered'::text, 'dead'::text])))
 )
@@ -1243,7 +1254,10 @@ CREATE TABLE public.webhook_endpoint (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    format text DEFAULT 'standard'::text NOT NULL,
+    fields text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT old_secret_has_an_end CHECK (((old_secret IS NULL) = (old_secret_until IS NULL))),
+    CONSTRAINT webhook_format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text]))),
     CONSTRAINT what_is_deleted_is_off CHECK (((deleted_at IS NULL) OR (NOT active)))
 )
 WITH (fillfactor='50');

@@ -20,9 +20,10 @@ from arq.connections import RedisSettings
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from service import logs
+from service import logs, traces
 from service.database import Pool, open_pool
 from service.errors import Problem
+from service.links import Links
 from service.settings import Settings, read
 from workers import clocks, heartbeat, notifications, relay, upkeep, webhooks
 from workers.heartbeat import Heartbeat
@@ -30,6 +31,7 @@ from workers.notifications import Sender
 from workers.outside import Outside
 from workers.providers.choose import SettingWrong, choose
 from workers.rounds import Round
+from workers.waiting import open_pool_when_ready
 
 try:
     import uvloop
@@ -151,11 +153,13 @@ class Crew:
             for channel, carrier in self.carriers.items()
             for _ in range(SENDERS)
         ]
-        self.webhooks = webhooks.Sender(pool, Outside(private=settings.allow_private_webhooks))
+        self.webhooks = webhooks.Sender(
+            pool, Outside(private=settings.allow_private_webhooks), sealer=Links(settings).sealer
+        )
         self.rounds: dict[str, list[Round]] = {
             "send": [Round("send", sender.send_due, every=0.5) for sender in self.senders],
             "webhooks": [Round("webhooks", self.webhooks.send_due, every=0.5)],
-            "relay": [Round("relay", lambda: relay.relay(pool), every=0.05, then=self._there_is_mail)],
+            "relay": [Round("relay", lambda: relay.relay(pool, settings), every=0.05, then=self._there_is_mail)],
             "recover": [Round("recover", lambda: notifications.recover(pool), every=2, then=self._there_is_mail)],
             "reclaim": [Round("reclaim", lambda: webhooks.recover(pool), every=2, then=self._there_is_mail)],
             "clocks": [Round("clocks", lambda: clocks.strike(pool), every=1)],
@@ -197,31 +201,17 @@ class Crew:
             await self.heartbeat.leave()
 
 
-async def open_pool_when_there_is_one(settings: Settings, stop: asyncio.Event) -> Pool | None:
-    """Wait for PostgreSQL as long as it takes; None when told to stop meanwhile."""
-    said = False
-    while not stop.is_set():
-        try:
-            return await open_pool(str(settings.database_url), size=settings.pool_size, name="comptoir worker")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if not said:
-                log.warning("database_away", reason=type(error).__name__)
-            said = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1)
-    return None
-
-
 async def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT; the exit code."""
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    pool = await open_pool_when_there_is_one(settings, stop)
+    pool = await open_pool_when_ready(settings, stop)
     if pool is None:
         return 0
     try:
         crew = Crew(pool, settings)
+        traces.start("comptoir-worker")
         log.info("worker_started")
         await crew.work(stop)
     except SettingWrong as error:
@@ -229,6 +219,7 @@ async def run(settings: Settings) -> int:
         return 1
     finally:
         pool.terminate()
+        traces.stop()
     log.info("worker_stopped")
     return 0
 

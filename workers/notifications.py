@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from service import notifications
+from service import notifications, traces
 from service.database import Pool
 from service.errors import Problem
 from service.links import Links
@@ -63,8 +63,10 @@ class Sender:
             if self._stopping:
                 await notifications.give_back(self._pool, attempt)
                 return
-            fate = await self._send(row, attempt)
-            await self._record(fate, attempt)
+            with traces.span(f"send {self._channel}", role="client", parent=row["traceparent"], **facts):
+                fate = await self._send(row, attempt)
+                await self._record(fate, attempt)
+                traces.note(state=fate.state, reason=fate.reason)
             log.info("notification_handled", state=fate.state, reason=fate.reason, provider=self._carrier.name, **facts)
         except Problem as problem:  # PostgreSQL is away: when the lease is over, somebody looks after it
             log.warning("notification_left", reason=problem.code(), **facts)

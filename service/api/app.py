@@ -133,6 +133,9 @@ async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     headers.update(request.get(limits.LIMIT, {}))
     if access.NOBODY_AT_WORK in request:
         headers.add(hdrs.SET_COOKIE, access.cookie(access.CLERK_COOKIE, ""))
+    if request.app[CLOSING].is_set():  # so that the next request goes to a process that stays
+        response.force_close()
+        headers[hdrs.CONNECTION] = "close"
     headers[hdrs.SERVER] = "comptoir"
     headers["X-Request-Id"] = request[REQUEST_ID]
 

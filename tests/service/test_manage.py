@@ -105,6 +105,21 @@ async def test_a_unit_too_many_is_found_and_named(manage: Manage, shop: Shop) ->
     assert "expected 2, found 3" in printed
 
 
+async def test_the_doctor_says_what_to_do_and_its_exit_says_whether(manage: Manage) -> None:
+    code, printed, _ = await manage("doctor")
+    assert code == 1, "no worker lives"
+    assert "FAIL  workers" in printed
+    assert "Start `python -m workers`." in printed
+    code, printed, _ = await manage("doctor", "--json")
+    found = {one["about"]: one for one in map(json.loads, printed.splitlines())}
+    assert (code, found["migrations"]["state"], found["workers"]["state"]) == (1, "ok", "fail")
+
+
+async def test_the_doctor_finds_wrong_settings_too(manage: Manage) -> None:
+    code, printed, _ = await manage("doctor", PORT="-1", POOL_SIZE="1")
+    assert (code, printed.count("FAIL  settings")) == (1, 2)
+
+
 async def test_migrating_twice_is_once(manage: Manage) -> None:
     code, _, _ = await manage("migrate")
     assert code == 0
@@ -133,7 +148,9 @@ async def test_a_file_is_taken_in_and_its_wrong_lines_told(manage: Manage, shop:
     assert (await shop.position("tea"))["on_hand"] == 7
 
 
-@pytest.mark.parametrize("arguments", [(), ("migrate",), ("check",), ("keys",), ("keys", "create"), ("import",)])
+@pytest.mark.parametrize(
+    "arguments", [(), ("migrate",), ("check",), ("doctor",), ("keys",), ("keys", "create"), ("import",)]
+)
 def test_every_command_explains_itself(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--help"])
