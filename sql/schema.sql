@@ -1224,6 +1224,16 @@ CREATE TABLE public.stream (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.survey_answer (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    reservation_id uuid NOT NULL,
+    score smallint NOT NULL,
+    comment text,
+    answered_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT score_is_from_nought_to_ten CHECK (((score >= 0) AND (score <= 10)))
+);
+
 CREATE TABLE public.webhook_endpoint (
     id uuid NOT NULL,
     version integer DEFAULT 1 NOT NULL,
@@ -1348,6 +1358,9 @@ ALTER TABLE ONLY public.store
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY public.survey_answer
+    ADD CONSTRAINT survey_answer_pkey PRIMARY KEY (store_id, reservation_id);
+
 ALTER TABLE ONLY public.webhook_endpoint
     ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (id);
 
@@ -1408,7 +1421,11 @@ CREATE INDEX reservation_by_order ON public.reservation USING btree (order_ref, 
 
 CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state, due_at) WHERE (state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text]));
 
+<<<<<<< HEAD
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
+=======
+CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id, answered_at);
+>>>>>>> 0c56800 (Let the customer's page follow its order, and ask one question after the handover)
 
 CREATE TRIGGER audit_is_immutable BEFORE DELETE OR UPDATE OF store_id, seq, actor, action, subject, facts, at ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
@@ -1461,3 +1478,6 @@ ALTER TABLE ONLY public.slot
 
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
+ALTER TABLE ONLY public.survey_answer
+    ADD CONSTRAINT survey_answer_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);
