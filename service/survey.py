@@ -55,6 +55,8 @@ async def report(
     return Survey(
         **counts,
         nps=round(100 * net / counts["answers"]) if counts["answers"] else None,
-        items=[SurveyListed.model_validate({**row, "comment": _opened(row["comment"], row["id"], links)}) for row in rows],
+        items=[
+            SurveyListed.model_validate({**row, "comment": _opened(row["comment"], row["id"], links)}) for row in rows
+        ],
         next_cursor=None,
     )

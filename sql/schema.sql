@@ -1421,11 +1421,9 @@ CREATE INDEX reservation_by_order ON public.reservation USING btree (order_ref, 
 
 CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state, due_at) WHERE (state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text]));
 
-<<<<<<< HEAD
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
-=======
+
 CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id, answered_at);
->>>>>>> 0c56800 (Let the customer's page follow its order, and ask one question after the handover)
 
 CREATE TRIGGER audit_is_immutable BEFORE DELETE OR UPDATE OF store_id, seq, actor, action, subject, facts, at ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
