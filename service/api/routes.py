@@ -29,6 +29,7 @@ from service.api import (
     webhooks,
 )
 from service.api.endpoints import Endpoint
+from service.screens import board as board_screen
 from service.screens import customer, customer_forms, rendering
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -38,6 +39,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *counter.ENDPOINTS,
     *streams.ENDPOINTS,
     *board.ENDPOINTS,
+    *board_screen.ENDPOINTS,
     *steps.ENDPOINTS,
     *customer.ENDPOINTS,
     *customer_forms.ENDPOINTS,
