@@ -924,6 +924,12 @@ ALTER TABLE public.audit ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.board (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    names boolean NOT NULL,
+    edition integer DEFAULT 1 NOT NULL
+);
+
 CREATE TABLE public.captured_message (
     id bigint NOT NULL,
     store_id text NOT NULL COLLATE pg_catalog."C",
@@ -1235,6 +1241,16 @@ CREATE TABLE public.stream (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.survey_answer (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    reservation_id uuid NOT NULL,
+    score smallint NOT NULL,
+    comment text,
+    answered_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT score_is_from_nought_to_ten CHECK (((score >= 0) AND (score <= 10)))
+);
+
 CREATE TABLE public.webhook_endpoint (
     id uuid NOT NULL,
     version integer DEFAULT 1 NOT NULL,
@@ -1277,6 +1293,9 @@ ALTER TABLE ONLY public.audit
 
 ALTER TABLE ONLY public.audit_seal
     ADD CONSTRAINT audit_seal_pkey PRIMARY KEY (store_id, number);
+
+ALTER TABLE ONLY public.board
+    ADD CONSTRAINT board_pkey PRIMARY KEY (store_id);
 
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
@@ -1362,6 +1381,9 @@ ALTER TABLE ONLY public.store
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY public.survey_answer
+    ADD CONSTRAINT survey_answer_pkey PRIMARY KEY (store_id, reservation_id);
+
 ALTER TABLE ONLY public.webhook_endpoint
     ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (id);
 
@@ -1424,9 +1446,14 @@ CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state
 
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
 
+CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id, answered_at);
+
 CREATE TRIGGER audit_is_immutable BEFORE DELETE OR UPDATE OF store_id, seq, actor, action, subject, facts, at ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
 CREATE TRIGGER movement_is_immutable BEFORE DELETE OR UPDATE ON public.movement FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+ALTER TABLE ONLY public.board
+    ADD CONSTRAINT board_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
 
 ALTER TABLE ONLY public.clerk_session
     ADD CONSTRAINT clerk_session_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id) ON DELETE CASCADE;
@@ -1475,3 +1502,6 @@ ALTER TABLE ONLY public.slot
 
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
+ALTER TABLE ONLY public.survey_answer
+    ADD CONSTRAINT survey_answer_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);

@@ -25,10 +25,12 @@ from service.api import (
     stock,
     stores,
     streams,
+    survey,
     webhooks,
 )
 from service.api.endpoints import Endpoint
-from service.screens import customer
+from service.screens import board as board_screen
+from service.screens import customer, customer_forms, rendering
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *stores.ENDPOINTS,
@@ -37,12 +39,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *counter.ENDPOINTS,
     *streams.ENDPOINTS,
     *board.ENDPOINTS,
+    *board_screen.ENDPOINTS,
     *steps.ENDPOINTS,
     *customer.ENDPOINTS,
+    *customer_forms.ENDPOINTS,
     *items.ENDPOINTS,
     *stock.ENDPOINTS,
     *imports.ENDPOINTS,
     *events.ENDPOINTS,
+    *survey.ENDPOINTS,
     *keys.ENDPOINTS,
     *message_policies.ENDPOINTS,
     *message_templates.ENDPOINTS,
@@ -55,7 +60,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *docs.ENDPOINTS,
 )
 
-STATIC: dict[str, Path] = {"/docs/static": docs.STATIC, "/static": customer.STATIC}
+STATIC: dict[str, Path] = {"/docs/static": docs.STATIC, "/static": rendering.STATIC}
 """Folders whose files anybody may read."""
 
 _PART = re.compile(r"\{(\w+)\}")

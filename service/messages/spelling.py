@@ -22,7 +22,7 @@ _MARKUP = re.compile(r"(<style.*?</style>|<!--.*?-->|<[^>]*>)", re.DOTALL)
 
 
 class Ways(BaseModel):
-    """How a language spells; a template names day, date, month, hour, hour12, half, minute, and `at`, the moment."""
+    """How a language spells; a template names day, date, month, clock, hour, minute, `at` (clocks: hour12, half)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,8 +30,9 @@ class Ways(BaseModel):
     months: tuple[str, ...]
     first: str | None = None  # of a month
     halves: tuple[str, str] = ("am", "pm")
+    clock: str
+    clock_on_the_hour: str | None = None
     moment: str
-    moment_on_the_hour: str | None = None
     brief_moment: str  # for text messages
     thousands: str
     decimal: str
@@ -56,25 +57,30 @@ def language(locale: str, default: Language) -> Language:
 
 def moment(at: datetime, language: str, folder: Path = FOLDER) -> str:
     """Spell a moment of the store's time: mardi 25 novembre à 19 h 30; Tuesday 25 November at 7:30 pm."""
-    way = ways(language, folder)
-    return _spelled(way.moment if at.minute else way.moment_on_the_hour or way.moment, at, way)
+    return _spelled(ways(language, folder).moment, at, language, folder)
 
 
 def brief_moment(at: datetime, language: str, folder: Path = FOLDER) -> str:
     """Spell a moment for a text message: 25/11 19h30; 25 Nov 19:30."""
+    return _spelled(ways(language, folder).brief_moment, at, language, folder)
+
+
+def clock(at: datetime, language: str, folder: Path = FOLDER) -> str:
+    """Spell the time of day: 19 h 30; 7:30 pm."""
     way = ways(language, folder)
-    return _spelled(way.brief_moment, at, way)
+    template = way.clock if at.minute else way.clock_on_the_hour or way.clock
+    return template.format(hour=at.hour, hour12=at.hour % 12 or 12, half=way.halves[at.hour // 12], minute=at.minute)
 
 
-def _spelled(template: str, at: datetime, way: Ways) -> str:
+def _spelled(template: str, at: datetime, language: str, folder: Path) -> str:
+    way = ways(language, folder)
     parts: dict[str, Any] = {
         "day": way.days[at.weekday()],
         "date": way.first if way.first and at.day == 1 else at.day,
         "month": way.months[at.month - 1],
         "hour": at.hour,
-        "hour12": at.hour % 12 or 12,
-        "half": way.halves[at.hour // 12],
         "minute": at.minute,
+        "clock": clock(at, language, folder),
     }
     return template.format(at=at, **parts)
 

@@ -19,7 +19,8 @@ BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
 
 async def say(shop: Shop, *, store: str = message_policies.DEPLOYMENT, **policy: Any) -> None:
     async with transaction(shop.pool) as db:
-        await message_policies.put(db, MessagePolicyBody.model_validate(policy), store=store)
+        asked = MessagePolicyBody.model_validate({"quiet_hours": {}} | policy)  # at any hour, unless said otherwise
+        await message_policies.put(db, asked, store=store)
 
 
 async def tell(shop: Shop) -> None:
