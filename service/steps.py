@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import queries
+from service import failpoints, queries
 from service.callers import Caller
 from service.database import Connection
 from service.errors import (
@@ -105,8 +105,10 @@ async def advance(
     match_version(current, if_match)
     if current.state not in step.sources:
         raise wrong_state(current, action)
+    failpoints.reached("step_locked")
     change = await judge(db, current)
     await write(db, current, change, caller=caller)
+    failpoints.reached("step_written")
     return await told(db, store, id, links=links, applied=True)
 
 

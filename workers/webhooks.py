@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from asyncpg import Record
 
-from service import deliveries
+from service import deliveries, failpoints
 from service.database import Pool
 from service.deliveries import Attempt, Outcome
 from service.errors import Problem
@@ -57,6 +57,7 @@ class Sender:
         """Send to one endpoint until nothing is due."""
         try:
             while not self._stopping and (rows := await deliveries.claim(self._pool, endpoint, most=AT_ONCE)):
+                failpoints.reached("delivery_claimed")
                 await asyncio.gather(*(self._handle(row) for row in rows))
         except Problem as problem:
             log.warning("webhooks_interrupted", endpoint=str(endpoint), reason=problem.code())
@@ -74,6 +75,7 @@ class Sender:
                 await deliveries.give_back(self._pool, attempt)
                 return
             outcome = await self._send(row)
+            failpoints.reached("delivery_answered")
             switched_off = await self._record(attempt, outcome)
             log.info("webhook_sent", status=outcome.status, reason=outcome.why, attempts=attempt.attempts + 1, **facts)
             if switched_off:
