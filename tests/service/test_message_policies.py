@@ -17,6 +17,9 @@ BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "
 BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
 
 
+LATER = [{"kind": "ready", "channel": "sms", "delay_minutes": 20}]
+
+
 async def say(shop: Shop, *, store: str = message_policies.DEPLOYMENT, **policy: Any) -> None:
     async with transaction(shop.pool) as db:
         asked = MessagePolicyBody.model_validate({"quiet_hours": {}} | policy)  # at any hour, unless said otherwise
@@ -34,9 +37,9 @@ async def owed(shop: Shop, kind: Kind) -> list[str]:
     return [row["channel"] for row in rows]
 
 
-def around_now(zone: str = "Europe/Paris") -> dict[str, str]:
-    """Quiet hours in the midst of which we are, by that zone's clock."""
-    now = datetime.now(UTC).astimezone(ZoneInfo(zone))
+def around_now(zone: str = "Europe/Paris", later: timedelta = timedelta()) -> dict[str, str]:
+    """Quiet hours in the midst of which we are, or will be later, by that zone's clock."""
+    now = datetime.now(UTC).astimezone(ZoneInfo(zone)) + later
     return {"from": f"{now - timedelta(hours=2):%H:%M}", "to": f"{now + timedelta(hours=3):%H:%M}"}
 
 
@@ -154,7 +157,7 @@ async def test_what_comes_due_late_waits_for_the_morning_after_all(tea: Shop) ->
 
 
 async def test_a_message_may_go_out_later_than_its_event(tea: Shop) -> None:
-    await say(tea, quiet_hours=None, rules=[{"kind": "ready", "channel": "sms", "delay_minutes": 20}])
+    await say(tea, quiet_hours=around_now(later=timedelta(hours=12)), rules=LATER)
     await tea.ready("tea", 1, customer=BOTH)
     assert timedelta(minutes=19) < await waits(tea) <= timedelta(minutes=20)
     assert await waits(tea, channel="email") <= timedelta()
