@@ -891,6 +891,18 @@ ALTER TABLE public.captured_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE TABLE public.carrier (
+    channel text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    trouble integer DEFAULT 0 NOT NULL,
+    rests integer DEFAULT 0 NOT NULL,
+    rested_until timestamp with time zone,
+    reason text,
+    failed_at timestamp with time zone,
+    CONSTRAINT trouble_is_counted_from_zero CHECK (((trouble >= 0) AND (rests >= 0)))
+)
+WITH (fillfactor='50');
+
 CREATE TABLE public.delivery (
     store_id text NOT NULL COLLATE pg_catalog."C",
     id uuid NOT NULL,
@@ -1063,6 +1075,15 @@ CREATE TABLE public.opt_out (
     opted_out_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.receipt (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    notification_id uuid NOT NULL,
+    provider text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL COLLATE pg_catalog."C",
+    reason text,
+    received_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.schema_migrations (
     version character varying NOT NULL
 );
@@ -1154,6 +1175,9 @@ CREATE TABLE public.worker (
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
 
+ALTER TABLE ONLY public.carrier
+    ADD CONSTRAINT carrier_pkey PRIMARY KEY (channel, name);
+
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_is_owed_once UNIQUE (store_id, event_seq, endpoint_id);
 
@@ -1207,6 +1231,9 @@ ALTER TABLE ONLY public."position"
 
 ALTER TABLE public.notification
     ADD CONSTRAINT quiet_hours_have_two_ends CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))) NOT VALID;
+
+ALTER TABLE ONLY public.receipt
+    ADD CONSTRAINT receipt_pkey PRIMARY KEY (store_id, notification_id, provider, status);
 
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_pkey PRIMARY KEY (store_id, reservation_id, sku);
@@ -1263,7 +1290,15 @@ CREATE INDEX movement_of_order ON public.movement USING btree (store_id, order_r
 
 CREATE INDEX movement_since_count ON public.movement USING btree (store_id, sku, happened_at) WHERE (on_hand_change <> 0);
 
+CREATE INDEX notification_by_id ON public.notification USING btree (id);
+
+CREATE INDEX notification_by_provider_ref ON public.notification USING btree (provider, provider_ref) WHERE (provider_ref IS NOT NULL);
+
+CREATE INDEX notification_dead ON public.notification USING btree (id) WHERE ((state = ANY (ARRAY['failed'::text, 'unknown'::text])) AND (next_attempt_at IS NULL));
+
 CREATE INDEX notification_due ON public.notification USING btree (channel, next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'unknown'::text]));
+
+CREATE INDEX notification_in_doubt ON public.notification USING btree (channel, next_attempt_at) WHERE ((state = 'unknown'::text) AND (next_attempt_at IS NOT NULL));
 
 CREATE INDEX notification_leased ON public.notification USING btree (lease_until) WHERE (state = 'sending'::text);
 
@@ -1304,6 +1339,9 @@ ALTER TABLE ONLY public."position"
 
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
+ALTER TABLE ONLY public.receipt
+    ADD CONSTRAINT receipt_store_id_notification_id_fkey FOREIGN KEY (store_id, notification_id) REFERENCES public.notification(store_id, id);
 
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);

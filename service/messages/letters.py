@@ -57,6 +57,7 @@ Row = Record | Mapping[str, Any]
 class Letter:
     """One message, written: for a carrier to hand over as it is. `ref` stays the same when it is sent again."""
 
+    id: UUID
     ref: str  # a Message-ID without its brackets
     store: str
     reservation: UUID
@@ -85,6 +86,7 @@ def write(row: Row, *, settings: Settings) -> Letter:
     known = _known(row, order, language, settings)
     address = parseaddr(settings.email_from)[1]
     addressed = {
+        "id": row["id"],
         "ref": f"{row['id']}@{address.partition('@')[2] or 'localhost'}",
         "store": row["store_id"],
         "reservation": row["reservation_id"],
