@@ -86,6 +86,7 @@ class Shop:
             "REDIS_URL": "",
             "PUBLIC_URL": "https://shop.example",
             "TOKEN_KEYS": f'["{"k" * 40}"]',
+            "DATA_KEYS": f'["{"d" * 40}"]',
             "RATE_LIMIT_PER_SECOND": "0",
             "LOG_FORMAT": "json",
             "PORT": str(free_port()),
@@ -93,7 +94,7 @@ class Shop:
 
     def settings(self) -> Settings:
         """The same, for what runs in this process."""
-        told = {"public_url": "https://shop.example", "token_keys": ("k" * 40,)}
+        told = {"public_url": "https://shop.example", "token_keys": ("k" * 40,), "data_keys": ("d" * 40,)}
         return Settings(_env_file=None, database_url=self.url, **told)  # type: ignore[arg-type]
 
     @asynccontextmanager

@@ -40,7 +40,7 @@ def keep_secret(path: Path, secret: str) -> None:
 
 
 def environment(
-    *, database_url: str, redis_url: str, url: str, token_key: str, api_key: str, patient: bool
+    *, database_url: str, redis_url: str, url: str, token_key: str, data_key: str, api_key: str, patient: bool
 ) -> dict[str, str]:
     """What the programs are told; it overrules the shell's environment, so that no real message goes out.
 
@@ -53,6 +53,7 @@ def environment(
         "REDIS_URL": redis_url,
         "PUBLIC_URL": url,
         "TOKEN_KEYS": json.dumps([token_key]),
+        "DATA_KEYS": json.dumps([data_key]),
         "LOG_FORMAT": "json",
         "RETAILER": RETAILER,
         "EMAIL_PROVIDERS": '["capture"]',

@@ -110,6 +110,7 @@ class Demo:
             redis_url=self.redis_url,
             url=self.url,
             token_key=secret_of(self.folder, "token_key"),
+            data_key=secret_of(self.folder, "data_key"),
             api_key=self.api_key,
             patient=self.wishes.replay,
         )

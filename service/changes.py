@@ -69,7 +69,7 @@ async def change(
     if not sets:
         return await steps.told(db, store, id, links=links, applied=False)
     facts = {"fields": sorted(sets)}  # their names only: the history is read by many
-    await steps.write(db, current, Change(sets=sets, facts=facts), caller=caller)
+    await steps.write(db, current, Change(sets=links.sealer.closed(sets, id), facts=facts), caller=caller)
     return await steps.told(db, store, id, links=links, applied=True)
 
 

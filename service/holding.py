@@ -196,6 +196,10 @@ def _request(one: _Prepared, slot: int, links: Links, locale: str) -> tuple[Any,
     ask, body = one.ask, one.ask.body
     key, customer, delegate = ask.key, body.customer, body.delegate
     code = codes.new_code()
+
+    def sealed(field: str, text: str | None) -> str | None:
+        return links.sealer.close(field, text, ask.id)
+
     return (
         ask.store,
         ask.id,
@@ -204,13 +208,13 @@ def _request(one: _Prepared, slot: int, links: Links, locale: str) -> tuple[Any,
         body.channel,
         body.replaces,
         customer.name,
-        customer.email,
+        sealed("email", customer.email),
         customer.phone,
         customer.locale or locale,
         customer.customer_ref,
-        customer.company,
-        *((delegate.name, delegate.phone) if delegate else (None, None)),
-        body.note,
+        sealed("company", customer.company),
+        *((sealed("name", delegate.name), sealed("phone", delegate.phone)) if delegate else (None, None)),
+        sealed("note", body.note),
         body.currency,
         body.pay_in_store,
         body.if_short,

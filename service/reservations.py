@@ -31,7 +31,7 @@ async def find(db: Connection, store: str, id: UUID, *, links: Links) -> str:
     body: str | None = await SQL["find"].value(db, store=store, id=id, links=links.prefix)
     if body is None:
         raise UnknownReservation(f"Store {store} has no reservation {id}.")
-    return body
+    return links.sealer.open(body)
 
 
 async def of_token(db: Connection, typed: str, *, links: Links) -> Place:

@@ -1,8 +1,9 @@
 """Sending: how each message is handed over once, by whom, and what became of it."""
 
+import contextlib
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -12,6 +13,7 @@ from service.database import Connection, Pool, connection, transaction
 from service.links import Links
 from service.notifications import STILL_TRUE
 from service.opt_outs import OptOuts
+from service.sealing import Unreadable
 
 SQL = queries.load("sendings")
 
@@ -41,11 +43,11 @@ async def due(pool: Pool, channel: str, limit: int, *, carrier: str, carriers: S
 
 async def claim(
     pool: Pool, store: str, ids: Sequence[UUID], *, links: Links, opt_outs: OptOuts
-) -> tuple[list[Record], int]:
+) -> tuple[list[dict[str, Any]], int]:
     """Take messages for sending: what their words are made of, and how many will not go out.
 
     Those are no longer true, or for somebody who wants none. Nobody else sends what was taken until the lease is over.
-    Rows as `contents` in notifications.sql has them.
+    Rows as `contents` in sendings.sql has them, opened.
     """
     async with transaction(pool) as db:
         await SQL["hush"].run(db, store=store, ids=list(ids))
@@ -59,14 +61,27 @@ async def claim(
             seconds=[row.seconds for row in STILL_TRUE],
         )
         sending = [row["id"] for row in claimed if row["state"] == "sending"]
-        rows = await SQL["contents"].rows(db, store=store, ids=sending, links=links.prefix) if sending else []
+        found = await SQL["contents"].rows(db, store=store, ids=sending, links=links.prefix) if sending else []
+        rows = [_opened(row, links) for row in found]
         unwanted = await _unwanted(db, rows, opt_outs)
         if unwanted:
             await SQL["suppress"].run(db, store=store, ids=list(unwanted), reason=OPTED_OUT)
+            await fall_back(db, store, list(unwanted))
         return [row for row in rows if row["id"] not in unwanted], len(claimed) - len(rows) + len(unwanted)
 
 
-async def _unwanted(db: Connection, rows: Sequence[Record], opt_outs: OptOuts) -> set[UUID]:
+def _opened(row: Record, links: Links) -> dict[str, Any]:
+    """A message's row with what is personal as it is read; what no key opens stays sealed, and can't be sent."""
+    opened = {**row, "reservation": links.sealer.open(row["reservation"])}
+    whose = {"address": "email" if row["channel"] == "email" else "phone", "delegate_name": "name"}
+    for name, field in whose.items():
+        if row[name] is not None:
+            with contextlib.suppress(Unreadable):
+                opened[name] = links.sealer.read(field, row[name], row["reservation_id"])
+    return opened
+
+
+async def _unwanted(db: Connection, rows: Sequence[dict[str, Any]], opt_outs: OptOuts) -> set[UUID]:
     """Which of these messages would go to somebody who opted out of their channel."""
     unwanted: set[UUID] = set()
     for channel in {row["channel"] for row in rows}:
@@ -85,7 +100,8 @@ async def begin(pool: Pool, attempt: Attempt, *, provider: str, cleared: bool = 
         return bool(await SQL["begin"].value(db, **attempt._asdict(), lease=LEASE, provider=provider, cleared=cleared))
 
 
-ENDS = frozenset({"failed", "unknown", "suppressed"})
+GIVEN_UP = {"pending": "failed", "in_doubt": "unknown"}
+"""What becomes of a message that is not tried any more."""
 
 
 class Fate(NamedTuple):
@@ -105,20 +121,24 @@ async def record(pool: Pool, attempt: Attempt, fate: Fate, *, provider: str) -> 
     is looked up, or sent once more, after a while. The shop is told by an event of what will not go out.
     """
     facts = {**attempt._asdict(), "provider": provider}
-    async with connection(pool) as db:
+    last = attempt.attempts > len(DELAYS)
+    async with transaction(pool) as db:
         if fate.state == "accepted":
             await SQL["accept"].run(db, **facts, provider_ref=fate.ref)
-        elif fate.state == "in_doubt" and attempt.attempts <= len(DELAYS):
+        elif fate.state == "in_doubt" and not last:
             await SQL["doubt"].run(db, **facts, reason=fate.reason, delay=fate.delay)
-        elif fate.state == "pending" and attempt.attempts <= len(DELAYS):
+        elif fate.state == "pending" and not last:
             jitter = random.uniform(0.8, 1.2)  # noqa: S311 -- it keeps no secret
             await SQL["postpone"].run(db, **facts, reason=fate.reason, delay=DELAYS[attempt.attempts - 1] * jitter)
-        elif fate.state in {"pending", "in_doubt"}:
-            await SQL["end"].run(
-                db, **facts, state="failed" if fate.state == "pending" else "unknown", reason=f"gave_up {fate.reason}"
-            )
-        elif fate.state in ENDS:
-            await SQL["end"].run(db, **facts, state=fate.state, reason=fate.reason)
+        elif fate.state != "lost":
+            reason = f"gave_up {fate.reason}" if fate.state in GIVEN_UP else fate.reason
+            await SQL["end"].run(db, **facts, state=GIVEN_UP.get(fate.state, fate.state), reason=reason)
+            await fall_back(db, attempt.store, [attempt.id])
+
+
+async def fall_back(db: Connection, store: str, ids: Sequence[UUID]) -> None:
+    """Owe what takes over from messages that failed or were suppressed, where their policy names another channel."""
+    await SQL["fall_back"].run(db, store=store, ids=list(ids))
 
 
 async def give_back(pool: Pool, attempt: Attempt) -> None:

@@ -21,7 +21,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
 
-    database_url: PostgresDsn = Field(description="PostgreSQL 15 or newer, e.g. postgresql://user:secret@host/comptoir")
+    database_url: PostgresDsn = Field(
+        repr=False, description="PostgreSQL 15 or newer, e.g. postgresql://user:secret@host/comptoir"
+    )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis 6.2 or Valkey; only wakes workers earlier. sentinel:// for Sentinel"
     )
@@ -30,6 +32,11 @@ class Settings(BaseSettings):
         min_length=1,
         description="Secrets of 32 characters or more that sign customers' links, as a JSON list: "
         "the first signs, all verify",
+    )
+    data_keys: tuple[TokenKey, ...] = Field(
+        min_length=1,
+        description="Secrets of 32 characters or more that seal personal data in the database, as a JSON list: "
+        "the first seals, all open; whoever loses them loses that data",
     )
 
     host: str = Field(default="127.0.0.1", description="Address the API listens on")

@@ -40,7 +40,7 @@ async def queue(pool: Pool, store: str, *, links: Links) -> Queue:
     """The orders that are confirmed, being picked or ready; whatever is told after its position comes on top."""
     async with connection(pool) as db:
         row = await SQL["queue"].row(db, store=store, links=links.prefix)
-    return Queue(row["position"], row["cards"]) if row else Queue(0, [])
+    return Queue(row["position"], [links.sealer.open(card) for card in row["cards"]]) if row else Queue(0, [])
 
 
 async def changed(pool: Pool, places: Mapping[str, int], *, links: Links, limit: int = MOST_AT_ONCE) -> list[Change]:
@@ -53,7 +53,7 @@ async def changed(pool: Pool, places: Mapping[str, int], *, links: Links, limit:
         rows = await SQL["changed"].rows(
             db, stores=list(places), places=list(places.values()), links=links.prefix, limit=limit
         )
-    return [Change(row["store_id"], row["position"], row["card"]) for row in rows]
+    return [Change(row["store_id"], row["position"], row["card"] and links.sealer.open(row["card"])) for row in rows]
 
 
 async def since(pool: Pool, store: str, place: int, *, links: Links) -> list[Change] | None:

@@ -341,6 +341,7 @@ CASE state
     WHEN 'ready'::text THEN collect_by
     ELSE NULL::timestamp with time zone
 END) STORED,
+    erase_asked_at timestamp with time zone,
     CONSTRAINT hold_has_an_end CHECK (((state <> 'held'::text) OR (hold_expires_at IS NOT NULL))),
     CONSTRAINT if_short_is_known CHECK ((if_short = ANY (ARRAY['take'::text, 'cancel'::text, 'ask'::text]))),
     CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text, 'collected'::text, 'returned'::text, 'cancelled'::text, 'expired'::text, 'uncollected'::text])))
@@ -1310,9 +1311,13 @@ CREATE UNIQUE INDEX pickup_code_opens_one_reservation ON public.reservation USIN
 
 CREATE INDEX reservation_by_customer ON public.reservation USING btree (customer_ref, store_id) WHERE (customer_ref IS NOT NULL);
 
+CREATE INDEX reservation_by_email ON public.reservation USING btree ("left"(email, 21), store_id) WHERE (email IS NOT NULL);
+
 CREATE INDEX reservation_by_order ON public.reservation USING btree (order_ref, store_id);
 
 CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state, due_at) WHERE (state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text]));
+
+CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
 
 CREATE TRIGGER movement_is_immutable BEFORE DELETE OR UPDATE ON public.movement FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 

@@ -47,7 +47,7 @@ JUDGES: dict[str, tuple[type[Asked], Any]] = {
 
 def settings_for(database_url: str, **others: Any) -> Settings:
     """Settings as tests want them."""
-    usual: dict[str, Any] = {"public_url": "http://shop.example", "token_keys": ("k" * 40,)}
+    usual: dict[str, Any] = {"public_url": "http://shop.example", "token_keys": ("k" * 40,), "data_keys": ("d" * 40,)}
     return Settings(_env_file=None, database_url=database_url, **usual | others)
 
 
@@ -93,7 +93,7 @@ class Shop:
         answer = await self.ask(*lines, store=store, key=key, **fields)
         if isinstance(answer, Problem):
             raise answer
-        return read(answer.body) | {"status": answer.status, "replayed": answer.replayed}
+        return read(self.links.sealer.open(answer.body)) | {"status": answer.status, "replayed": answer.replayed}
 
     async def ask(
         self, *lines: Any, store: str = "lyon", key: str | None = None, **fields: Any
@@ -140,7 +140,7 @@ class Shop:
                 caller=CLERK,
                 links=self.links,
             )
-        return read(told)
+        return read(self.links.sealer.open(told))
 
     async def confirm(self, reservation: dict[str, Any], **body: Any) -> dict[str, Any]:
         """The customer has paid."""
@@ -177,7 +177,7 @@ class Shop:
                 caller=CLERK,
                 links=self.links,
             )
-        return read(told)
+        return read(self.links.sealer.open(told))
 
     async def arrive(self, reservation: dict[str, Any]) -> None:
         """The customer is in the store."""

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
-from asyncpg import Record
 
 from service import sendings
 from service.carriers import Standing
@@ -65,7 +65,7 @@ class Sender:
         await asyncio.gather(*(self._handle(row) for row in rows))
         return len(rows) + moot
 
-    async def _handle(self, row: Record) -> None:
+    async def _handle(self, row: dict[str, Any]) -> None:
         """One message, from its words to the record of its fate; nothing that goes wrong here goes further."""
         attempt = Attempt(row["store_id"], row["id"], row["attempts"])
         facts = {"store": attempt.store, "kind": row["kind"], "channel": row["channel"], "attempts": attempt.attempts}
@@ -84,7 +84,7 @@ class Sender:
         except Exception:
             log.exception("notification_broke", **facts)
 
-    def _written(self, row: Record) -> Letter | None:
+    def _written(self, row: dict[str, Any]) -> Letter | None:
         """The message in words; what can't be written now may be with the next version."""
         try:
             return letters.write(row, settings=self._settings)
@@ -92,7 +92,7 @@ class Sender:
             log.exception("notification_unwritable", kind=row["kind"], store=row["store_id"])
             return None
 
-    async def _hand_over(self, letter: Letter, row: Record, attempt: Attempt) -> Fate:
+    async def _hand_over(self, letter: Letter, row: dict[str, Any], attempt: Attempt) -> Fate:
         try:
             fate = await self._cleared(letter, row, attempt) if row["doubts"] else None
             if fate is None and await sendings.begin(
@@ -116,7 +116,7 @@ class Sender:
             log.exception("carrier_broke", provider=self._carrier.name)
             return Fate("in_doubt", type(error).__name__, delay=self._carrier.doubt_seconds, carrier_failed=True)
 
-    async def _cleared(self, letter: Letter, row: Record, attempt: Attempt) -> Fate | None:
+    async def _cleared(self, letter: Letter, row: dict[str, Any], attempt: Attempt) -> Fate | None:
         """What can be found out about a message that may have gone out; None: send it (once more).
 
         Only the carrier with which it is in doubt is asked, and only that one sends it again.

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -106,7 +107,14 @@ async def _act(endpoint: Endpoint, call: Call[Any]) -> web.StreamResponse:
         if call.key is None or not problem.kept:
             raise
         return await problems.keep(call, problem)
-    return endpoint.respond(answer) if isinstance(answer, Answer) else answer
+    return endpoint.respond(_opened(answer, call)) if isinstance(answer, Answer) else answer
+
+
+def _opened(answer: Answer, call: Call[Any]) -> Answer:
+    """What was sealed until here, also in the record of an Idempotency-Key, leaves as its owner wrote it."""
+    if isinstance(answer.body, str):
+        return replace(answer, body=call.links.sealer.open(answer.body))
+    return answer
 
 
 async def _dress(request: web.Request, response: web.StreamResponse) -> None:

@@ -143,8 +143,8 @@ select reservation_json(r, :links::text, false, null)::text as body
  where r.store_id = :store and r.created_at > now() - interval '60 days'
    and (r.state in ('held', 'confirmed', 'picking', 'ready') or r.updated_at > now() - interval '30 days')
    and (r.order_ref = :q
-        or lower(r.customer_name) like :like or lower(r.delegate_name) like :like or lower(r.order_ref) like :like
-        or (:digits <> '' and (r.phone like '%' || :digits or r.delegate_phone like '%' || :digits)))
+        or lower(r.customer_name) like :like or lower(r.order_ref) like :like
+        or (:digits <> '' and r.phone like '%' || :digits))
  order by r.id desc
  limit :limit;
 

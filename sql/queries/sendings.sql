@@ -83,6 +83,22 @@ update notification
        next_attempt_at = null, lease_until = null, updated_at = now()
  where store_id = :store and id = any (:ids::uuid[]) and state = 'sending';
 
+-- name: fall_back
+-- Where these messages will not go out, the channel that takes over does, once: an event obliges to one message per channel
+-- and person. Its hours are as quiet as theirs.
+insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale,
+                          quiet_from, quiet_to, next_attempt_at)
+select n.store_id, new_id(), n.event_seq, n.reservation_id, n.kind, n.fallback, n.person,
+       case n.fallback when 'email' then r.email else r.phone end, n.locale, n.quiet_from, n.quiet_to,
+       decent(now(), s.time_zone, n.quiet_from, n.quiet_to)
+  from notification n
+  join reservation r on r.store_id = n.store_id and r.id = n.reservation_id
+  join store s on s.id = n.store_id
+ where n.store_id = :store and n.id = any (:ids::uuid[]) and n.state in ('failed', 'suppressed')
+   and n.fallback is not null and n.person = 'customer'
+   and case n.fallback when 'email' then r.email else r.phone end is not null
+on conflict on constraint message_is_sent_once do nothing;
+
 -- name: begin
 -- From here on this carrier may have sent it. True while this attempt still has it; its lease runs anew.
 -- A doubt that was cleared (it had not gone out) is none any more, and any carrier may try.

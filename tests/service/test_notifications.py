@@ -1,11 +1,10 @@
 """Messages: who is told what, when it is still true, and how an attempt ends."""
 
 import asyncio
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
-from asyncpg import Record
 
 from service import events, message_policies, notifications, sendings
 from service.database import Pool, transaction
@@ -28,7 +27,7 @@ async def tell(shop: Shop) -> list[str]:
     return [f"{row['kind']} {row['channel']} {row['person']}" for row in rows]
 
 
-async def claim_all(shop: Shop, channel: str = "email") -> list[Record]:
+async def claim_all(shop: Shop, channel: str = "email") -> list[dict[str, Any]]:
     """Take everything that is due on a channel."""
     rows = []
     for store, ids in (await sendings.due(shop.pool, channel, 100, carrier="smtp", carriers=["smtp"])).items():
@@ -37,7 +36,7 @@ async def claim_all(shop: Shop, channel: str = "email") -> list[Record]:
     return rows
 
 
-def attempt_of(row: Record) -> Attempt:
+def attempt_of(row: dict[str, Any]) -> Attempt:
     return Attempt(row["store_id"], row["id"], row["attempts"])
 
 
@@ -75,8 +74,8 @@ async def test_a_customer_without_phone_gets_mail_only(tea: Shop) -> None:
 async def test_the_delegate_is_told_when_it_is_ready(tea: Shop) -> None:
     await tea.ready("tea", 1, customer=BY_MAIL, delegate={"name": "Noé", "phone": "+33639980002"})
     assert await tell(tea) == ["confirmed email customer", "ready email customer", "ready sms delegate"]
-    addresses = await tea.pool.fetch("select person, address from notification where kind = 'ready' order by person")
-    assert [tuple(row) for row in addresses] == [
+    ready = [row for channel in ("email", "sms") for row in await claim_all(tea, channel) if row["kind"] == "ready"]
+    assert [(row["person"], row["address"]) for row in ready] == [
         ("customer", "camille@atelier.example"),
         ("delegate", "+33639980002"),
     ]
@@ -300,3 +299,25 @@ async def test_what_was_told_is_listed_without_addresses(tea: Shop) -> None:
 def test_every_kind_owed_can_be_true_and_says_so() -> None:
     assert set(get_args(Kind)) == {row.kind for row in notifications.STILL_TRUE} == set(message_policies.EVENTS)
     assert set(notifications.CURRENT.values()) < set(get_args(Kind))
+
+
+async def test_another_channel_takes_over_once_from_one_that_failed_for_good(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BOTH))
+    await tell(tea)
+    [row] = await claim_all(tea)
+    await sendings.begin(tea.pool, attempt_of(row), provider="smtp")
+    for _ in range(2):  # recorded again, after an answer of PostgreSQL was lost
+        await sendings.record(tea.pool, attempt_of(row), Fate("failed", "smtp_550"), provider="smtp")
+    [instead] = await claim_all(tea, "sms")
+    assert (instead["kind"], instead["address"]) == ("confirmed", "+33639980001")
+    await sendings.record(tea.pool, attempt_of(instead), Fate("failed", "twilio_21211"), provider="twilio")
+    assert await states(tea.pool) == [("confirmed", "failed", "smtp_550"), ("confirmed", "failed", "twilio_21211")]
+
+
+@pytest.mark.parametrize("fate", [Fate("unknown", "no_answer_twice"), Fate("pending", "x"), Fate("in_doubt", "x")])
+async def test_what_may_still_arrive_is_not_said_twice(tea: Shop, fate: Fate) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BOTH))
+    await tell(tea)
+    [row] = await claim_all(tea)
+    await sendings.record(tea.pool, attempt_of(row), fate, provider="smtp")
+    assert len(await states(tea.pool)) == 1

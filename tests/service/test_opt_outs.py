@@ -84,3 +84,17 @@ async def test_a_doubt_about_who_opted_out_remains_one(shop: Shop, opt_outs: Opt
     await shop.pool.execute("update notification set next_attempt_at = now()")
     assert await claim_all(shop, "sms") == []
     assert await states(shop.pool) == [("confirmed", "unknown", "opted_out")]
+
+
+async def test_who_wants_no_texts_is_written_to_once(shop: Shop, opt_outs: OptOuts) -> None:
+    await shop.stock("tea", 5)
+    await shop.cancel(await shop.hold("tea", 1, customer=BOTH))
+    await tell(shop)
+    await shop.pool.execute("delete from notification where channel = 'email'")  # as a policy without e-mail
+    async with connection(shop.pool) as db:
+        await opt_outs.add(db, "sms", PHONE, reason="stop", by="twilio")
+    assert await claim_all(shop, "sms") == []
+    [row] = await claim_all(shop, "email")
+    assert (row["kind"], row["address"]) == ("cancelled", "camille@atelier.example")
+    assert await claim_all(shop, "email") == []
+    assert len(await states(shop.pool)) == 2

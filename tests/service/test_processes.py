@@ -28,6 +28,7 @@ def environment(database_url: str, port: int) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "PUBLIC_URL": "http://shop.example",
         "TOKEN_KEYS": '["' + "k" * 40 + '"]',
+        "DATA_KEYS": '["' + "d" * 40 + '"]',
         "PORT": str(port),
         "LOG_FORMAT": "json",
     }

@@ -120,6 +120,7 @@ async def worker(shop: Shop, scratch: Path) -> AsyncIterator[Start]:
             "DATABASE_URL": str(shop.settings.database_url),
             "PUBLIC_URL": "http://shop.example",
             "TOKEN_KEYS": '["' + "k" * 40 + '"]',
+            "DATA_KEYS": '["' + "d" * 40 + '"]',
             "LOG_FORMAT": "json",
             **settings,
         }

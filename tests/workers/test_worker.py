@@ -223,6 +223,7 @@ async def test_health_asks_whether_a_worker_of_this_machine_is_alive(shop: Shop,
             "DATABASE_URL": str(shop.settings.database_url),
             "PUBLIC_URL": "http://x.example",
             "TOKEN_KEYS": '["' + "k" * 40 + '"]',
+            "DATA_KEYS": '["' + "d" * 40 + '"]',
         }
         return (
             subprocess.run([sys.executable, "-m", "workers", "--check"], env=environment, check=False).returncode == 0
