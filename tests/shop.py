@@ -47,7 +47,11 @@ JUDGES: dict[str, tuple[type[Asked], Any]] = {
 
 def settings_for(database_url: str, **others: Any) -> Settings:
     """Settings as tests want them."""
-    usual: dict[str, Any] = {"public_url": "http://shop.example", "token_keys": ("k" * 40,), "data_keys": ("d" * 40,)}
+    usual: dict[str, Any] = {
+        "public_url": "http://shop.example",
+        "token_keys": ("k" * 40,),
+        "data_keys": ("d" * 40,),
+    }
     return Settings(_env_file=None, database_url=database_url, **usual | others)
 
 
