@@ -1,7 +1,7 @@
 """The carriers of messages as all workers know them: who is in trouble, and who is left alone for a while."""
 
 from service import queries
-from service.database import Pool, connection
+from service.database import Connection, Pool, connection
 
 SQL = queries.load("carriers")
 
@@ -43,7 +43,6 @@ class Standing:
             self._in_trouble = bool(await SQL["succeed"].value(db, **self._carrier))
 
 
-async def resting(pool: Pool) -> dict[str, float]:
+async def resting(db: Connection) -> dict[str, float]:
     """For how many seconds the carriers that were in trouble still rest, by `channel/name`; 0: they don't."""
-    async with connection(pool) as db:
-        return {f"{row['channel']}/{row['name']}": row["rests_for"] for row in await SQL["standing"].rows(db)}
+    return {f"{row['channel']}/{row['name']}": row["rests_for"] for row in await SQL["standing"].rows(db)}

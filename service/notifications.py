@@ -4,10 +4,17 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service import message_policies, queries
+from service.callers import Caller
 from service.database import Connection
-from service.errors import NothingToSend, UnknownReservation
+from service.errors import NotFound, NothingToSend, UnknownReservation
 from service.lifecycle import State
-from service.models.notifications import Notification, NotificationRequested
+from service.models.notifications import (
+    DeadAsked,
+    DeadNotifications,
+    Notification,
+    NotificationRequested,
+    SentNotification,
+)
 
 SQL = queries.load("notifications")
 
@@ -106,3 +113,43 @@ async def of_reservation(db: Connection, store: str, reservation: UUID) -> list[
     """What was told about a reservation, the newest first."""
     rows = await SQL["of_reservation"].rows(db, store=store, reservation=reservation)
     return [Notification.model_validate(dict(row)) for row in rows]
+
+
+async def dead(db: Connection, asked: DeadAsked, *, caller: Caller) -> DeadNotifications:
+    """Messages that will not go out by themselves any more, the newest first; without addresses."""
+    reach = None if caller.stores is None else sorted(caller.stores)
+    stores = reach if asked.store is None else [asked.store] if caller.may_see(asked.store) else []
+    rows = await SQL["dead"].rows(
+        db, states=asked.state.split(","), stores=stores, before=asked.cursor, limit=asked.limit + 1
+    )
+    found = [SentNotification(**row) for row in rows[: asked.limit]]
+    return DeadNotifications(items=found, next_cursor=str(found[-1].id) if len(rows) > asked.limit else None)
+
+
+async def find(db: Connection, store: str, id: UUID) -> SentNotification:
+    """One message as it stands. Raises NotFound."""
+    row = await SQL["find"].row(db, store=store, id=id)
+    if row is None:
+        raise NotFound(f"Store {store} has no message {id}.")
+    return SentNotification(**row)
+
+
+async def resend(db: Connection, store: str, id: UUID) -> SentNotification:
+    """Send a dead message once more; asked again while it is under way, that stands.
+
+    Raises NotFound, and NothingToSend for one that went out, or must not.
+    """
+    revived = await SQL["revive"].run(db, store=store, id=id)
+    found = await find(db, store, id)
+    if not revived and found.state not in {"pending", "sending"}:
+        raise NothingToSend(
+            f"This message is {found.state}: only one that failed can be sent again.", state=found.state
+        )
+    return found
+
+
+async def count_dead(db: Connection) -> dict[str, int]:
+    """How many messages failed, are unknown for good, and are in doubt."""
+    row = await SQL["count_dead"].row(db)
+    assert row is not None  # noqa: S101 -- an aggregate has one row
+    return dict(row)

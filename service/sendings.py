@@ -21,6 +21,7 @@ LEASE = 60  # seconds in which a sender must be heard of again
 DELAYS = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
 """Seconds before the second attempt, the third, … (28 hours in all); after the last one it has failed."""
 OPTED_OUT = "opted_out"
+"""Why a message was suppressed, and the kind of the one message that says so to whoever opted out."""
 
 
 class Attempt(NamedTuple):
@@ -87,7 +88,7 @@ async def _unwanted(db: Connection, rows: Sequence[dict[str, Any]], opt_outs: Op
     for channel in {row["channel"] for row in rows}:
         mine = [row for row in rows if row["channel"] == channel]
         out = await opt_outs.among(db, channel, {row["address"] for row in mine})
-        unwanted |= {row["id"] for row in mine if row["address"] in out}
+        unwanted |= {row["id"] for row in mine if row["address"] in out and row["kind"] != OPTED_OUT}
     return unwanted
 
 

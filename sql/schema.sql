@@ -866,6 +866,18 @@ begin
      order by s.sku, raised.type;
 end $$;
 
+CREATE TABLE public.callback (
+    provider text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    query text DEFAULT ''::text NOT NULL,
+    body text,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    look_at timestamp with time zone DEFAULT now(),
+    outcome text,
+    CONSTRAINT callback_waits_or_has_an_outcome CHECK (((look_at IS NULL) = (outcome IS NOT NULL)))
+)
+WITH (fillfactor='70');
+
 CREATE TABLE public.captured_message (
     id bigint NOT NULL,
     store_id text NOT NULL COLLATE pg_catalog."C",
@@ -1085,6 +1097,16 @@ CREATE TABLE public.receipt (
     received_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.reply (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    reservation_id uuid NOT NULL,
+    channel text NOT NULL,
+    body text,
+    stop boolean DEFAULT false NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.schema_migrations (
     version character varying NOT NULL
 );
@@ -1173,6 +1195,9 @@ CREATE TABLE public.worker (
     seen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+ALTER TABLE ONLY public.callback
+    ADD CONSTRAINT callback_pkey PRIMARY KEY (provider, event_id);
+
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
 
@@ -1236,6 +1261,9 @@ ALTER TABLE public.notification
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (store_id, notification_id, provider, status);
 
+ALTER TABLE ONLY public.reply
+    ADD CONSTRAINT reply_pkey PRIMARY KEY (store_id, id);
+
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_pkey PRIMARY KEY (store_id, reservation_id, sku);
 
@@ -1262,6 +1290,10 @@ ALTER TABLE ONLY public.webhook_endpoint
 
 ALTER TABLE ONLY public.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (id);
+
+CREATE INDEX callback_by_age ON public.callback USING brin (received_at);
+
+CREATE INDEX callback_waits ON public.callback USING btree (look_at) WHERE (look_at IS NOT NULL);
 
 CREATE INDEX captured_newest ON public.captured_message USING btree (id);
 
@@ -1293,9 +1325,11 @@ CREATE INDEX movement_since_count ON public.movement USING btree (store_id, sku,
 
 CREATE INDEX notification_by_id ON public.notification USING btree (id);
 
+CREATE INDEX notification_by_phone ON public.notification USING btree (address) WHERE ((channel = 'sms'::text) AND (address IS NOT NULL));
+
 CREATE INDEX notification_by_provider_ref ON public.notification USING btree (provider, provider_ref) WHERE (provider_ref IS NOT NULL);
 
-CREATE INDEX notification_dead ON public.notification USING btree (id) WHERE ((state = ANY (ARRAY['failed'::text, 'unknown'::text])) AND (next_attempt_at IS NULL));
+CREATE INDEX notification_dead ON public.notification USING btree (id) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
 
 CREATE INDEX notification_due ON public.notification USING btree (channel, next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'unknown'::text]));
 
@@ -1308,6 +1342,8 @@ CREATE INDEX notification_of_reservation ON public.notification USING btree (sto
 CREATE UNIQUE INDEX order_has_one_standing_reservation ON public.reservation USING btree (store_id, order_ref) WHERE (state <> ALL (ARRAY['cancelled'::text, 'expired'::text, 'uncollected'::text]));
 
 CREATE UNIQUE INDEX pickup_code_opens_one_reservation ON public.reservation USING btree (store_id, pickup_code) WHERE (pickup_code IS NOT NULL);
+
+CREATE INDEX reply_of_reservation ON public.reply USING btree (store_id, reservation_id, id);
 
 CREATE INDEX reservation_by_customer ON public.reservation USING btree (customer_ref, store_id) WHERE (customer_ref IS NOT NULL);
 
@@ -1347,6 +1383,9 @@ ALTER TABLE ONLY public."position"
 
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_store_id_notification_id_fkey FOREIGN KEY (store_id, notification_id) REFERENCES public.notification(store_id, id);
+
+ALTER TABLE ONLY public.reply
+    ADD CONSTRAINT reply_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);
 
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);

@@ -7,7 +7,7 @@ from typing import Protocol
 from service.database import Pool
 from service.errors import Problem
 from service.settings import Settings
-from workers import clocks, heartbeat, notifications, relay, upkeep, webhooks
+from workers import callbacks, clocks, heartbeat, notifications, relay, upkeep, webhooks
 from workers.heartbeat import Heartbeat
 from workers.notifications import Sender
 from workers.outside import Outside
@@ -48,6 +48,7 @@ class Crew:
             "relay": [Round("relay", lambda: relay.relay(pool), every=0.05, then=self._there_is_mail)],
             "recover": [Round("recover", lambda: notifications.recover(pool), every=2, then=self._there_is_mail)],
             "reclaim": [Round("reclaim", lambda: webhooks.recover(pool), every=2, then=self._there_is_mail)],
+            "callbacks": [Round("callbacks", callbacks.Reader(pool, settings).read_waiting, every=0.5)],
             "clocks": [Round("clocks", lambda: clocks.strike(pool), every=1)],
             "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool), every=600)],
             "heartbeat": [Round("heartbeat", self.heartbeat.beat, every=heartbeat.EVERY)],

@@ -4,7 +4,7 @@ from aiohttp import hdrs, web
 
 from service.api import limits
 from service.api.canonical_log import CALLER
-from service.api.endpoints import OPERATIONS, Endpoint
+from service.api.endpoints import OPERATIONS, PROVIDERS, Endpoint
 from service.callers import Caller
 from service.errors import Forbidden, Unauthorized, UnknownStore
 from service.keys import Keyring
@@ -30,7 +30,8 @@ def admit(endpoint: Endpoint, request: web.Request, caller: Caller) -> None:
     """
     if endpoint.scopes is None:
         if endpoint.tag != OPERATIONS:
-            limits.take(request, request.app[limits.PER_ADDRESS], limits.address(request))
+            buckets = request.app[limits.PER_KEY if endpoint.tag == PROVIDERS else limits.PER_ADDRESS]
+            limits.take(request, buckets, limits.address(request))
         return
     request[CALLER] = caller
     limits.take(request, request.app[limits.PER_KEY], caller.credential)

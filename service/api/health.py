@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from service import deliveries, health, metrics
+from service import carriers, deliveries, health, metrics, notifications
 from service.api.endpoints import CLOSING, OPERATIONS, Answer, Call, Endpoint
 from service.database import Pool, connection, within
 from service.errors import Problem
@@ -48,9 +48,13 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         undone = await health.oldest_undone(db)
         waiting = await health.open_reservations(db)
         webhooks = await deliveries.waiting(db)
+        dead = await notifications.count_dead(db)
+        resting = await carriers.resting(db)
     return {
         "comptoir_oldest_undone_seconds": ("Age of the oldest work that is due", undone.model_dump()),
         "comptoir_open_reservations": ("Reservations on their way", {**waiting}),
+        "comptoir_notifications": ("Messages that failed, are unknown for good, or are in doubt", {**dead}),
+        "comptoir_carrier_rests_seconds": ("For how long a carrier of messages is left alone", resting),
         "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**webhooks}),
     }
 

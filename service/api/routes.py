@@ -7,6 +7,7 @@ from pathlib import Path
 from service.api import (
     availability,
     board,
+    callbacks,
     counter,
     docs,
     events,
@@ -15,6 +16,8 @@ from service.api import (
     items,
     keys,
     message_policies,
+    notifications,
+    replies,
     reservations,
     steps,
     stock,
@@ -41,6 +44,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *keys.ENDPOINTS,
     *message_policies.ENDPOINTS,
     *webhooks.ENDPOINTS,
+    *callbacks.ENDPOINTS,
+    *notifications.ENDPOINTS,
+    *replies.ENDPOINTS,
     *health.ENDPOINTS,
     *docs.ENDPOINTS,
 )

@@ -33,7 +33,7 @@ create index notification_by_provider_ref on notification (provider, provider_re
 -- squawk-ignore require-concurrent-index-creation
 create index notification_in_doubt on notification (channel, next_attempt_at) where state = 'unknown' and next_attempt_at is not null;
 -- squawk-ignore require-concurrent-index-creation
-create index notification_dead on notification (id) where state in ('failed', 'unknown') and next_attempt_at is null;
+create index notification_dead on notification (id) where state in ('failed', 'unknown');
 
 -- migrate:down
 drop index notification_dead;

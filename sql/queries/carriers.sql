@@ -19,8 +19,8 @@ update carrier
 returning trouble;
 
 -- name: standing
--- How the carriers stand that ever failed: how much trouble, and for how many seconds they still rest.
-select channel, name, trouble, reason, failed_at,
+-- For how many seconds the carriers that ever failed still rest.
+select channel, name,
        greatest(extract(epoch from rested_until - now()), 0)::float8 as rests_for
   from carrier
  order by channel, name;

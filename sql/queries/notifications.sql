@@ -73,3 +73,37 @@ select n.id, n.kind, n.channel, n.person, n.state, n.reason, n.attempts,
   from notification n
  where n.store_id = :store and n.reservation_id = :reservation
  order by n.event_seq desc, n.channel, n.person;
+
+-- name: dead
+-- Messages that will not go out by themselves any more, in some stores (null: all), the newest first.
+select n.store_id, n.id, n.reservation_id, n.kind, n.channel, n.person, n.state, n.reason, n.attempts, n.provider,
+       n.created_at, n.updated_at
+  from notification n
+ where n.state in ('failed', 'unknown') and n.next_attempt_at is null
+   and n.state = any (:states::text[]) and (:stores::text[] is null or n.store_id = any (:stores))
+   and (:before::uuid is null or n.id < :before)
+ order by n.id desc
+ limit :limit;
+
+-- name: find
+-- One message: what became of it.
+select n.store_id, n.id, n.reservation_id, n.kind, n.channel, n.person, n.state, n.reason, n.attempts, n.provider,
+       n.created_at, n.updated_at
+  from notification n
+ where n.store_id = :store and n.id = :id;
+
+-- name: revive
+-- A dead message is sent once more, as if it had never been tried, where it is still known to whom.
+update notification
+   set state = 'pending', attempts = 0, doubts = 0, provider = null, provider_ref = null, reason = null,
+       next_attempt_at = now(), quiet_from = null, quiet_to = null, updated_at = now()
+ where store_id = :store and id = :id and state in ('failed', 'unknown') and next_attempt_at is null
+   and address is not null;
+
+-- name: count_dead
+-- How many messages will not go out by themselves any more, and how many are in doubt.
+select count(*) filter (where state = 'failed') as failed,
+       count(*) filter (where state = 'unknown' and next_attempt_at is null) as unknown,
+       count(*) filter (where state = 'unknown' and next_attempt_at is not null) as in_doubt
+  from notification
+ where state in ('failed', 'unknown');

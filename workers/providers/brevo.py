@@ -1,13 +1,34 @@
 """Brevo: text messages and e-mails by its API, and its receipts."""
 
+import json
 from typing import Any
 
 from service.messages import gsm
 from service.messages.letters import Letter
+from service.receipts import Report
+from service.replies import Written
 from workers.providers.asking import SECONDS, Api, Said
 from workers.providers.carrier import NotNow, OptedOut, Refused
+from workers.providers.reading import id_in
 
 _ABOUT_THE_RECIPIENT = ("recipient", "phone", "mobile", "to is not valid", "email is not valid")
+
+STATES = {
+    "accepted": "accepted",
+    "sent": "accepted",
+    "request": "accepted",
+    "delivered": "delivered",
+    "hard_bounce": "failed",
+    "soft_bounce": "failed",
+    "invalid_email": "failed",
+    "blocked": "failed",
+    "error": "failed",
+    "rejected": "failed",
+    "skip": "failed",
+    "blacklisted": "failed",
+}
+"""What its words mean for a message; those that are not here (opened, click, deferred, …) change nothing."""
+OUT = frozenset({"unsubscribe", "unsubscribed", "spam", "blacklisted"})
 
 
 class _Brevo:
@@ -89,3 +110,25 @@ def _refusal(said: Said) -> NotNow | Refused:
         return OptedOut(f"brevo_{code}")
     forever = code == "invalid_parameter" and any(about in words for about in _ABOUT_THE_RECIPIENT)
     return Refused(f"brevo_{code}") if forever else NotNow(f"brevo_{code}")
+
+
+def read(_query: str, body: str) -> Report | Written:
+    """What Brevo called to say of a text message (`msg_status`) or an e-mail (`event`), or what a customer wrote."""
+    said = json.loads(body)
+    channel, status = ("sms", said["msg_status"]) if "msg_status" in said else ("email", said["event"])
+    address = f"+{str(said['to']).lstrip('+')}" if channel == "sms" else said.get("email")
+    if status == "replied":
+        return Written("brevo", str(address), str(said.get("reply", "")))
+    tags = said.get("tags") or [said.get("tag")]
+    state = STATES.get(status)
+    ref = said.get("messageId") or said.get("message-id")
+    return Report(
+        provider="brevo",
+        carrier="brevo",
+        status=status,
+        id=id_in(str(tags[0]).strip('[]"')),
+        ref=None if ref is None else str(ref),
+        state=state,
+        reason=f"brevo_{status}" if state == "failed" else None,
+        opted_out=(channel, str(address)) if status in OUT and address else None,
+    )

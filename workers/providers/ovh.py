@@ -4,15 +4,23 @@ import hashlib
 import json
 import time
 from typing import Any
+from urllib.parse import parse_qs
 
 from service.messages import gsm
 from service.messages.letters import Letter
+from service.receipts import Report
+from service.replies import Written
 from workers.providers.asking import SECONDS, Api, Said
 from workers.providers.carrier import NotNow, Refused
 
 VALID_MINUTES = 2880
 CLOCK_SECONDS = 3600.0  # for how long the difference between their clock and ours is believed
 MOST_JOBS = 20  # that are looked at one by one
+
+UNDER_WAY = frozenset({"0", "1", "2", "3"})  # ptt
+ARRIVED = "4"
+SUCCESS = "1"  # description
+FAILURES = frozenset({"2", "16"})
 
 
 class Ovh:
@@ -88,3 +96,20 @@ class Ovh:
         return await self._api.ask(
             method, path, data=written.encode() or None, headers=headers, looking=method == "GET"
         )
+
+
+def read(query: str, body: str) -> Report | Written:
+    """What OVHcloud called to say: a receipt (`ptt` is its code), or what a customer wrote; in the query or posted."""
+    said = {name: values[0] for name, values in parse_qs(query or body, keep_blank_values=True).items()}
+    if "ptt" not in said:
+        phone = said.get("sender") or said["senderid"]
+        return Written("ovh", phone if phone.startswith("+") else f"+{phone.removeprefix('00')}", said["message"])
+    ptt, description = said["ptt"], said.get("description")
+    if ptt == ARRIVED or description == SUCCESS:
+        state = "delivered"
+    elif description in FAILURES or (ptt not in UNDER_WAY and description is None):
+        state = "failed"
+    else:
+        state = "accepted"
+    reason = f"ovh_{ptt}" if state == "failed" else None
+    return Report("ovh", "ovh", f"ptt_{ptt}", ref=said["id"], state=state, reason=reason)

@@ -1,15 +1,30 @@
 """Twilio: text messages by its REST API, its receipts, and the replies of customers."""
 
+from urllib.parse import parse_qs
+
 import aiohttp
 
 from service.messages.letters import Letter
+from service.receipts import Report
+from service.replies import Written
 from workers.providers.asking import SECONDS, Api, Said
 from workers.providers.carrier import NotNow, OptedOut, Refused
+from workers.providers.reading import id_in
 
 STOPPED = 21610  # the recipient replied STOP to this sender
 NO_SUCH_NUMBER = frozenset({21211, 21214, 21217, 21265, 21401, 21407, 21421, 21612, 21614, 21635})
 """What is wrong with the recipient, for ever; whatever else Twilio says of us can be mended meanwhile."""
 NOT_SENT = frozenset({"failed", "undelivered", "canceled"})
+
+STATES = {
+    "sent": "accepted",
+    "delivered": "delivered",
+    "read": "delivered",
+    "undelivered": "failed",
+    "failed": "failed",
+    "canceled": "failed",
+}
+"""What its words mean for a message; the others (queued, sending, …) change nothing."""
 
 
 class Twilio:
@@ -63,3 +78,21 @@ def _refusal(said: Said) -> NotNow | Refused:
         return OptedOut(f"twilio_{code}")
     reason = f"twilio_{code or said.status}"
     return Refused(reason) if code in NO_SUCH_NUMBER else NotNow(reason)
+
+
+def read(query: str, body: str) -> Report | Written:
+    """What Twilio called to say: a receipt, with our id in the query that it was given, or what a customer wrote."""
+    said = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
+    if "MessageStatus" not in said:
+        return Written("twilio", said["From"], said.get("Body", ""), confirmed="OptOutType" in said)
+    code = said.get("ErrorCode")
+    return Report(
+        provider="twilio",
+        carrier="twilio",
+        status=said["MessageStatus"],
+        id=id_in(parse_qs(query).get("id", [""])[0]),
+        ref=said["MessageSid"],
+        state=STATES.get(said["MessageStatus"]),
+        reason=f"twilio_{code}" if code else None,
+        opted_out=("sms", said["To"]) if code == str(STOPPED) else None,
+    )
