@@ -38,7 +38,7 @@ class Twilio:
         self, url: str, account: str, token: str, *, sender: str, callback: str, seconds: float = SECONDS
     ) -> None:
         """`callback`: where Twilio reports; the message's id is added, so that a lost answer is found by a receipt."""
-        authorization = aiohttp.BasicAuth(account, token).encode()
+        authorization = aiohttp.encode_basic_auth(account, token)
         self._api = Api(url, headers={"Authorization": authorization}, seconds=seconds)
         self._path = f"/2010-04-01/Accounts/{account}/Messages.json"
         self._sender = sender
