@@ -13,16 +13,16 @@ import structlog
 from aiohttp import web
 from asyncpg import PostgresError
 
-from service import logs, processes, settings
+from service import logs, processes, settings, traces
 from service.api import routes
 from service.api.app import build_app, runner
 from service.api.endpoints import CLOSING, Endpoint
 from service.database import open_pool
 from service.settings import Settings
 
-BACKLOG = 512  # connections that wait to be taken
+BACKLOG = 4096  # connections that wait to be taken; where too few may, a rush is told nothing for seconds
 GARBAGE_AFTER = 20_000  # objects more than were freed; requests leave next to none in circles
-GOODBYE_SECONDS = 5  # for connections to PostgreSQL to end in order
+GOODBYE_SECONDS = 2  # for connections to PostgreSQL to end in order
 
 log = structlog.get_logger()
 
@@ -38,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     logs.set_up(chosen.log_format, chosen.log_level)
     try:
         if asked.workers > 1:
-            return _run(processes.keep(asked.workers, host=chosen.host, port=chosen.port))
+            return _run(processes.keep(asked.workers, host=chosen.host, port=chosen.port, drain=chosen.drain_seconds))
         return _run(serve(chosen))
-    except (OSError, PostgresError, TimeoutError) as error:
+    except (OSError, PostgresError, RuntimeError, TimeoutError) as error:
         sys.stderr.write(f"The API can't start: {error or type(error).__name__}\n")
         return 1
 
@@ -63,8 +63,13 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 
 
 async def serve(chosen: Settings, endpoints: tuple[Endpoint, ...] = routes.ENDPOINTS) -> int:
-    """Serve from this process: stop at SIGTERM or SIGINT, take no more connections, finish what is under way."""
+    """Serve from this process until SIGTERM or SIGINT.
+
+    From then on /readyz says 503 and every answer closes its connection; after `drain_seconds`, when whoever sends
+    requests has turned elsewhere, no more connections are taken, and what is under way is finished.
+    """
     stopping = processes.stops_at_signals()
+    traces.start("comptoir-api")
     pool = await open_pool(str(chosen.database_url), size=chosen.pool_size, name="comptoir-api")
     app = build_app(chosen, pool, endpoints)
     server = runner(app)
@@ -79,11 +84,14 @@ async def serve(chosen: Settings, endpoints: tuple[Endpoint, ...] = routes.ENDPO
         log.info("api_started", host=chosen.host, port=server.addresses[0][1])
         await stopping.wait()
         app[CLOSING].set()
+        log.info("api_stopping")
+        await asyncio.sleep(chosen.drain_seconds)
     finally:
         watch.cancel()
         await server.cleanup()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(pool.close(), GOODBYE_SECONDS)
+        await asyncio.to_thread(traces.stop)
     log.info("api_stopped")
     return 0
 

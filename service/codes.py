@@ -41,6 +41,11 @@ def normalise(typed: str) -> str:
     return typed.upper().replace(" ", "").replace("-", "")
 
 
+def same(typed: str, kept: str | None) -> bool:
+    """Whether a code or token is the one that is kept, in a time that tells nothing of how much of it is right."""
+    return kept is not None and hmac.compare_digest(normalise(typed).encode(), kept.encode())
+
+
 def check_symbol(symbols: str) -> str:
     """The sixth symbol: any one wrong symbol and any two swapped ones are noticed (weights 1 to 6, sum 0 modulo 23)."""
     total = sum(weight * _VALUE[symbol] for weight, symbol in enumerate(symbols, 1))
@@ -113,3 +118,18 @@ class Tokens:
             return False
         mac = self._mac(name, claimed.store_number, claimed.code, reservation)
         return hmac.compare_digest(symbols[-MAC_SYMBOLS:], mac)
+
+    def seal(self, said: str) -> str:
+        """Sign something that is no reservation: 1 symbol naming the key, 14 of MAC."""
+        return self._signing + self._seal(self._signing, said)
+
+    def sealed(self, typed: str, said: str) -> bool:
+        """Whether this seal was made here for that, with a key that still counts."""
+        symbols = normalise(typed)
+        if len(symbols) != 1 + MAC_SYMBOLS or symbols[0] not in self._keys or not symbols.isascii():
+            return False
+        return hmac.compare_digest(symbols[1:], self._seal(symbols[0], said))
+
+    def _seal(self, name: str, said: str) -> str:
+        digest = hmac.digest(self._keys[name], f"seal of {said}".encode(), "sha256")
+        return _spell(int.from_bytes(digest, "big"), MAC_SYMBOLS)

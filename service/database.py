@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
+from service import queries, traces
 from service.errors import Busy, InvalidRequest, OnHandOutOfRange, Unavailable, every_problem
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
+
+SQL = queries.load("traces")
 
 BY_CONSTRAINT = {problem.constraint: problem for problem in every_problem() if problem.constraint}
 
@@ -33,6 +36,7 @@ SESSION = {
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a farewell of PostgreSQL that crossed our statement
     asyncpg.OperatorInterventionError,  # shutting down, starting up
     asyncpg.TooManyConnectionsError,
     OSError,
@@ -40,7 +44,8 @@ _AWAY = (
 )
 
 
-async def _prepare(connection: asyncpg.Connection) -> None:
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Have a connection speak JSON as Python knows it."""
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
@@ -56,7 +61,7 @@ async def open_pool(url: str, *, size: int, name: str) -> Pool:
         max_size=size,
         command_timeout=5,
         timeout=4,
-        init=_prepare,
+        init=prepare,
         reset=_leave_as_it_is,
         server_settings={**SESSION, "application_name": name},
     )
@@ -92,9 +97,22 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Take a connection for one transaction: all of it, or nothing."""
+    """Take a connection for one transaction: all of it, or nothing. Its events say to which trace they belong."""
     async with connection(pool) as db, db.transaction():
+        if traceparent := traces.here():
+            await SQL["carry"].value(db, traceparent=traceparent)
         yield db
+
+
+@asynccontextmanager
+async def statement(pool: Pool) -> AsyncIterator[Connection]:
+    """Take a connection for one statement, a transaction by itself; its events say to which trace they belong."""
+    if traces.here() is None:
+        async with connection(pool) as db:
+            yield db
+    else:
+        async with transaction(pool) as db:
+            yield db
 
 
 Result = TypeVar("Result")

@@ -28,9 +28,12 @@ GONE = 410
 BUSY = (429, 503)
 
 
-async def owe(db: Connection, store: str, *, after: int, until: int) -> int:
-    """Write the deliveries owed for the events at the places after `after` up to `until`; how many are new."""
-    return await SQL["owe"].run(db, store=store, after=after, until=until)
+async def owe(db: Connection, store: str, *, after: int, until: int, source: str = "") -> int:
+    """Write the deliveries owed for the events at the places after `after` up to `until`; how many are new.
+
+    `source`: the URL of this service, which CloudEvents name as where they come from.
+    """
+    return await SQL["owe"].run(db, store=store, after=after, until=until, source=source)
 
 
 class Attempt(NamedTuple):
@@ -123,11 +126,11 @@ async def release_abandoned(pool: Pool, limit: int = 500) -> int:
         return await SQL["release"].run(db, limit=limit)
 
 
-async def ping(db: Connection, endpoint: UUID, *, caller: Caller) -> Delivery:
+async def ping(db: Connection, endpoint: UUID, *, caller: Caller, source: str = "") -> Delivery:
     """Have a ping sent, which is about nothing. Raises NotFound and EndpointInactive."""
     if not (await webhooks.find(db, endpoint, caller=caller)).active:
         raise EndpointInactive("Switch it on first: PUT it with `active: true`.")
-    row = await SQL["ping"].row(db, endpoint=endpoint)
+    row = await SQL["ping"].row(db, endpoint=endpoint, source=source)
     assert row is not None  # noqa: S101 -- an insert returns its row
     return _read(row)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from service import deliveries, notifications, queries
+from service import deliveries, failpoints, notifications, queries
 from service.database import Connection, Pool, connection, transaction
 from service.errors import UnknownReservation
 
@@ -32,12 +32,12 @@ class Relayed:
     deliveries: int = 0
 
 
-async def relay(pool: Pool, store: str, *, limit: int = MOST_AT_ONCE) -> Relayed:
+async def relay(pool: Pool, store: str, *, source: str = "", limit: int = MOST_AT_ONCE) -> Relayed:
     """Give a store's oldest waiting events the next places of its stream, and write what they oblige to.
 
     One transaction under the lock of the stream, so that places have no gaps and are given in the order of each
     reservation's history. While another relay has the stream, nothing is done. Without an endpoint that hears of
-    this store, webhooks cost nothing.
+    this store, webhooks cost nothing. `source`: the URL of this service, for those who want to know.
     """
     async with transaction(pool) as db:
         stream = await SQL["lock_stream"].row(db, store=store)
@@ -45,9 +45,12 @@ async def relay(pool: Pool, store: str, *, limit: int = MOST_AT_ONCE) -> Relayed
             return Relayed()
         last = stream["position"]
         position = await SQL["place"].value(db, store=store, last=last, limit=limit)
+        failpoints.reached("events_placed")
         messages = await notifications.owe(db, store, after=last, until=position)
-        owed = await deliveries.owe(db, store, after=last, until=position) if stream["heard"] else 0
-        return Relayed(position - last, messages, owed)
+        owed = await deliveries.owe(db, store, after=last, until=position, source=source) if stream["heard"] else 0
+        failpoints.reached("events_owed")
+    failpoints.reached("events_relayed")
+    return Relayed(position - last, messages, owed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,10 @@ def recognise(current: Current, body: CollectBody, links: Links) -> None:
         code = codes.normalise(body.code)
         if not codes.is_code(code):
             raise WrongCode("That is no pickup code: a symbol is wrong or missing.")
-        if code != current.row["pickup_code"]:
+        if not codes.same(code, current.row["pickup_code"]):
             raise WrongCode("That is the code of another reservation.")
     if body.token is not None and (
-        codes.normalise(body.token) != current.row["token"] or not links.tokens.verify(body.token, current.row["id"])
+        not codes.same(body.token, current.row["token"]) or not links.tokens.verify(body.token, current.row["id"])
     ):
         raise WrongCode("That token opens another reservation, or none.")
 

@@ -18,7 +18,7 @@ REDIS_SECONDS = 1
 
 
 async def ready(pool: Pool, *, redis_url: str | None, closing: bool = False) -> Ready:
-    """Whether requests can be served: PostgreSQL answers and has the schema that this code was written for.
+    """Whether requests can be served: PostgreSQL answers and has the schema that this code was written for, or a newer.
 
     Answers within four seconds. Redis is reported, never required.
     """
@@ -48,7 +48,7 @@ async def _look(pool: Pool) -> tuple[str, OldestUndone | None]:
             level = await migrations.level(db)
         except UndefinedTableError:  # nothing was ever migrated
             return "", None
-        return level, await oldest_undone(db) if level == migrations.newest() else None
+        return level, await oldest_undone(db) if level >= migrations.newest() else None
 
 
 async def oldest_undone(db: Connection) -> OldestUndone:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import clocks, codes, idempotency, promise, queries, slots, stores
+from service import clocks, codes, failpoints, idempotency, promise, queries, slots, stores
 from service.callers import Caller
-from service.database import Pool, connection
+from service.database import Pool, connection, statement
 from service.errors import (
     Busy,
     IdempotencyInFlight,
@@ -103,8 +103,10 @@ async def _try(
 ) -> list[_Prepared]:
     """Ask the database once; who is to come again comes again, in the same order."""
     by_id = {one.ask.id: one for one in waiting}
-    async with connection(pool) as db:
+    failpoints.reached("hold_asked")
+    async with statement(pool) as db:
         rows = await SQL["hold"].rows(db, links=links.prefix, **_arguments(waiting, links, locale))
+    failpoints.reached("hold_committed")
     again: list[_Prepared] = []
     due: set[str] = set()
     for row in rows:
@@ -118,6 +120,7 @@ async def _try(
             answers[one.ask.id] = _answer(row, one.ask)
     for store in sorted(due):
         await clocks.expire_for_hold(pool, store)
+        failpoints.reached("due_expired")
     order = {id: place for place, id in enumerate(by_id)}
     return sorted(again, key=lambda one: order[one.ask.id])
 
@@ -224,6 +227,6 @@ def _request(one: _Prepared, slot: int, links: Links, locale: str) -> tuple[Any,
         slot,
         body.hold_seconds or one.store.hold_seconds,
         one.ready_by,
-        ask.caller.credential,
+        ask.caller.actor,
         ask.final,
     )

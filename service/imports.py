@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from service import queries
+from service import audit, queries
 from service.callers import Caller
 from service.database import Connection, Pool, connection, transaction
 from service.errors import IdempotencyInFlight, IdempotencyKeyReused, Problem, UnknownImport
@@ -55,6 +55,8 @@ async def _begin(pool: Pool, ask: Ask) -> Run | ImportReport:
             db, **names, id=new_id(), mode=ask.mode, dry_run=ask.dry_run, fingerprint=ask.fingerprint
         )
         if begun is not None:
+            facts = {"kind": ask.kind, "mode": ask.mode, "dry_run": ask.dry_run, "attempt": begun["attempt"]}
+            await audit.note(db, ask.caller, "import.begun", begun["id"], facts=facts)
             return Run(pool, ask, begun["id"], begun["attempt"])
         known = await SQL["of_key"].row(db, **names)
         if known is None or known["fingerprint"] != ask.fingerprint:

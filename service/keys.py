@@ -9,9 +9,10 @@ import time
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
-from service import queries
-from service.callers import Caller, Scope
+from service import audit, queries
+from service.callers import OPERATOR, Caller, Scope
 from service.database import Connection, Pool, connection
 from service.errors import InvalidRequest, Unauthorized, UnknownKey
 from service.models.keys import Key, KeyPage
@@ -21,7 +22,9 @@ SQL = queries.load("keys")
 FRESH_SECONDS = 5  # how long a revoked key may still be believed
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_PREFIX = "ck"
+KEY, DEVICE, SESSION = "ck", "cd", "cs"
+"""How the secret of a key, of a device, and of a clerk at work begins."""
+
 _ID_LENGTH = 12
 _SECRET_LENGTH = 43  # 256 bits
 _CHECK_LENGTH = 6
@@ -42,34 +45,53 @@ def _check(text: str) -> str:
     return symbols
 
 
-def spell(id: str, secret: str) -> str:
+def new_id() -> str:
+    """Draw the part that is no secret."""
+    return _draw(_ID_LENGTH)
+
+
+def new_secret() -> str:
+    """Draw the part that is one."""
+    return _draw(_SECRET_LENGTH)
+
+
+def digest(secret: str) -> bytes:
+    """What is kept of a secret: it has 256 bits, so a plain hash can't be turned back."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def spell(id: str, secret: str, *, prefix: str = KEY) -> str:
     """Spell a key as its owner sends it: ck_<id>_<secret>_<check>."""
-    text = f"{_PREFIX}_{id}_{secret}"
+    text = f"{prefix}_{id}_{secret}"
     return f"{text}_{_check(text)}"
 
 
-def read(text: str) -> tuple[str, str] | None:
+def read(text: str, *, prefix: str = KEY) -> tuple[str, str] | None:
     """The id and the secret in a key, or None where it can't be one."""
     if not text.isascii():
         return None
     body, _, check = text.rpartition("_")
-    prefix, *parts = body.split("_")
-    if prefix != _PREFIX or [len(part) for part in parts] != [_ID_LENGTH, _SECRET_LENGTH] or check != _check(body):
+    kind, *parts = body.split("_")
+    if kind != prefix or [len(part) for part in parts] != [_ID_LENGTH, _SECRET_LENGTH] or check != _check(body):
         return None
     return parts[0], parts[1]
 
 
 async def create(
-    db: Connection, name: str, scopes: Iterable[Scope], *, stores: Iterable[str] | None = None
+    db: Connection,
+    name: str,
+    scopes: Iterable[Scope],
+    *,
+    stores: Iterable[str] | None = None,
+    caller: Caller = OPERATOR,
 ) -> tuple[Key, str]:
     """Make a key; the text beside it is shown once and kept nowhere. Raises InvalidRequest for an unknown store."""
     bound = None if stores is None else sorted(stores)
     await refuse_unknown_stores(db, bound or [])
-    id, secret = _draw(_ID_LENGTH), _draw(_SECRET_LENGTH)
-    row = await SQL["create"].row(
-        db, id=id, secret_hash=hashlib.sha256(secret.encode()).digest(), name=name, scopes=sorted(scopes), stores=bound
-    )
+    id, secret = new_id(), new_secret()
+    row = await SQL["create"].row(db, id=id, secret_hash=digest(secret), name=name, scopes=sorted(scopes), stores=bound)
     assert row is not None  # noqa: S101 -- an insert returns its row
+    await audit.note(db, caller, "key.created", id, facts={"scopes": row["scopes"], "stores": bound})
     return Key(**row), spell(id, secret)
 
 
@@ -82,26 +104,28 @@ async def refuse_unknown_stores(db: Connection, stores: Iterable[str]) -> None:
 
 async def listed(db: Connection, caller: Caller, *, after: str | None = None, limit: int = 50) -> KeyPage:
     """Keys in the order they were made, revoked ones too; a caller of some stores sees the keys of those alone."""
-    rows = await SQL["listed"].rows(db, after=after, stores=_reach(caller), limit=limit + 1)
+    rows = await SQL["listed"].rows(db, after=after, stores=reach(caller), limit=limit + 1)
     found = [Key(**row) for row in rows[:limit]]
     return KeyPage(items=found, next_cursor=found[-1].id if len(rows) > limit else None)
 
 
 async def revoke(db: Connection, id: str, *, caller: Caller) -> Key:
     """Let a key open nothing from now on; every process knows it after five seconds. Raises UnknownKey."""
-    row = await SQL["revoke"].row(db, id=id, stores=_reach(caller))
+    row = await SQL["revoke"].row(db, id=id, stores=reach(caller))
     if row is None:
         raise UnknownKey
+    await audit.note(db, caller, "key.revoked", id)
     return Key(**row)
 
 
-def _reach(caller: Caller) -> list[str] | None:
+def reach(caller: Caller) -> list[str] | None:
+    """The stores of a caller for a statement; None: every store."""
     return None if caller.stores is None else sorted(caller.stores)
 
 
 @dataclass(slots=True)
 class _Living:
-    """A key as the database knew it a moment ago."""
+    """A key or a device as the database knew it a moment ago."""
 
     secret_hash: bytes
     caller: Caller
@@ -110,61 +134,68 @@ class _Living:
 
 
 class Keyring:
-    """Recognises keys, and believes for five seconds what the database said of one."""
+    """Recognises keys and devices, and believes for five seconds what the database said of one."""
+
+    _KINDS: ClassVar = {KEY: ("key", SQL), DEVICE: ("device", queries.load("devices"))}
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._known: dict[str, _Living] = {}
-        self._asking: dict[str, asyncio.Task[_Living | None]] = {}
+        self._known: dict[tuple[str, str], _Living] = {}
+        self._asking: dict[tuple[str, str], asyncio.Task[_Living | None]] = {}
+
+    def _read(self, text: str) -> tuple[tuple[str, str], str] | None:
+        prefix = text[:2]
+        parts = read(text, prefix=prefix) if prefix in self._KINDS else None
+        return ((prefix, parts[0]), parts[1]) if parts else None
 
     def recognise(self, text: str) -> Caller | None:
         """Who holds this key, where that was asked of the database a moment ago; None: ask it."""
-        parts = read(text)
+        parts = self._read(text)
         living = self._known.get(parts[0]) if parts else None
         if parts is None or living is None or living.unnoted or time.monotonic() - living.read_at > FRESH_SECONDS:
             return None
-        known = hmac.compare_digest(hashlib.sha256(parts[1].encode()).digest(), living.secret_hash)
-        return living.caller if known else None
+        return living.caller if hmac.compare_digest(digest(parts[1]), living.secret_hash) else None
 
     async def authenticate(self, text: str) -> Caller:
         """Who holds this key. Raises Unauthorized, in the same words whatever is wrong with it."""
-        parts = read(text)
+        parts = self._read(text)
         if parts is None:
             raise Unauthorized
-        id, secret = parts
-        living = self._known.get(id)
+        name, secret = parts
+        living = self._known.get(name)
         if living is None or time.monotonic() - living.read_at > FRESH_SECONDS:
-            living = await self._ask(id)
+            living = await self._ask(name)
         expected = living.secret_hash if living else _NOBODYS
-        if not hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), expected) or living is None:
+        if not hmac.compare_digest(digest(secret), expected) or living is None:
             raise Unauthorized
         if living.unnoted:
             living.unnoted = False
             async with connection(self._pool) as db:
-                await SQL["note_use"].run(db, id=id)
+                await self._KINDS[name[0]][1]["note_use"].run(db, id=name[1])
         return living.caller
 
-    async def _ask(self, id: str) -> _Living | None:
+    async def _ask(self, name: tuple[str, str]) -> _Living | None:
         """Ask the database once for everybody who asks at the same time; who gives up leaves the others waiting."""
-        task = self._asking.get(id)
+        task = self._asking.get(name)
         if task is None:
-            task = self._asking[id] = asyncio.create_task(self._find(id))
-            task.add_done_callback(lambda _: self._asking.pop(id, None))
+            task = self._asking[name] = asyncio.create_task(self._find(name))
+            task.add_done_callback(lambda _: self._asking.pop(name, None))
         return await asyncio.shield(task)
 
-    async def _find(self, id: str) -> _Living | None:
+    async def _find(self, name: tuple[str, str]) -> _Living | None:
         asked_at = time.monotonic()
+        kind, statements = self._KINDS[name[0]]
         async with connection(self._pool) as db:
-            row = await SQL["living"].row(db, id=id)
-        self._known.pop(id, None)
+            row = await statements["living"].row(db, id=name[1])
+        self._known.pop(name, None)
         if row is None:
             return None
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
         caller = Caller(
-            credential=f"key:{id}",
+            credential=f"{kind}:{name[1]}",
             scopes=frozenset(Scope(scope) for scope in row["scopes"]),
             stores=None if row["stores"] is None else frozenset(row["stores"]),
         )
-        living = self._known[id] = _Living(row["secret_hash"], caller, row["unnoted"], asked_at)
+        living = self._known[name] = _Living(row["secret_hash"], caller, row["unnoted"], asked_at)
         return living

@@ -13,8 +13,21 @@ class Links:
     def __init__(self, settings: Settings) -> None:
         self.tokens = Tokens(tuple(key.get_secret_value() for key in settings.token_keys))
         self.sealer = Sealer(tuple(key.get_secret_value() for key in settings.data_keys))
-        self.prefix = f"{str(settings.public_url).rstrip('/')}/p/"
+        self.home = str(settings.public_url).rstrip("/")
+        self.prefix = f"{self.home}/p/"
 
     def token(self, store_number: int, code: str, reservation: UUID) -> str:
         """Make the token of a reservation."""
         return self.tokens.make(store_number, code, reservation)
+
+    def board(self, store: str, edition: int) -> str:
+        """Make the link that opens a store's board, and nothing else."""
+        return f"{self.home}/board/{store}?key={self.tokens.seal(_board(store, edition))}"
+
+    def opens_board(self, store: str, edition: int, key: str) -> bool:
+        """Whether a key came with the link of that edition."""
+        return self.tokens.sealed(key, _board(store, edition))
+
+
+def _board(store: str, edition: int) -> str:
+    return f"board {edition} of {store}"

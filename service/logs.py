@@ -13,7 +13,7 @@ ALLOWED = frozenset(
         "milliseconds", "credential", "store", "reservation", "order_id", "action", "job", "count", "kind",
         "channel", "provider", "state", "reason", "attempts", "batch", "outcome", "url", "host", "port",
         "version", "sku", "delay", "error_type", "where", "import_id", "lines", "applied", "failed", "workers",
-        "migration", "code", "endpoint",
+        "migration", "code", "endpoint", "digest", "trace_id",
     }
 )  # fmt: skip
 """The only keywords that reach a log: whatever is not named here can't carry a name, a phone or a code out."""

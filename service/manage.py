@@ -12,14 +12,14 @@ import asyncpg
 from rich.console import Console
 from rich.progress import Progress
 
-from service import checks, imports, keys, logs, migrations, settings
+from service import audit, checks, doctor, imports, keys, logs, manage_devices, migrations, resealing, settings
 from service.api import openapi, routes
-from service.callers import Caller, Scope
-from service.database import Connection, open_pool, problems
+from service.callers import OPERATOR, Scope
+from service.database import Connection, open_pool, prepare, problems
 from service.errors import Problem
+from service.links import Links
 from service.models.imports import Kind, Mode
-
-OPERATOR = Caller("operator")
+from service.sealing import Sealer
 
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
 
     add("migrate", migrate, "Bring the database's shape up to date. Several at once wait for each other.")
     add("check", check, "Prove on the live database that every unit is accounted for; exit 1 and a list if not.")
+    add("reseal", reseal, "Seal personal data with the first of DATA_KEYS; afterwards the others may go.")
+    examine = add("doctor", look_over, "Look the deployment over, and say what to do; exit 1 where something fails.")
+    examine.add_argument("--json", action="store_true", help="one JSON object a line")
     take_in = add("import", import_file, "Take in a file of stock or items: CSV or NDJSON, plain or gzip.")
     take_in.add_argument("file", type=Path)
     take_in.add_argument("--items", action="store_true", help="it is a file of items (default: of stock)")
@@ -66,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     take_in.add_argument("--dry-run", action="store_true", help="change nothing, and tell the same")
     add("openapi", print_openapi, "Print the OpenAPI document.")
     _add_keys(commands.add_parser("keys", help="Make, list and revoke keys.", description="Keys of callers."))
+    about = "Counters' screens, each paired with a store."
+    manage_devices.add(commands.add_parser("devices", help=about, description=about), _connection, OPERATOR)
     return parser
 
 
@@ -90,6 +95,7 @@ async def _connection() -> AsyncIterator[Connection]:
     db = await asyncpg.connect(
         str(settings.read().database_url), server_settings={"application_name": "comptoir-manage"}
     )
+    await prepare(db)
     try:
         yield db
     finally:
@@ -105,11 +111,34 @@ async def migrate(_asked: argparse.Namespace) -> int:
 async def check(_asked: argparse.Namespace) -> int:
     """Prove the promises, or say where they fail."""
     async with _connection() as db:
-        found = await checks.differences(db)
+        found = [*map(dict, await checks.differences(db)), *await audit.forged(db, _sealer())]
     for row in found:
         print(f"{row['store']} {row['subject']}: {row['promise']}: expected {row['expected']}, found {row['found']}")
     print(f"{len(found)} differences." if found else "Every unit is accounted for.")
     return 1 if found else 0
+
+
+def _sealer() -> Sealer:
+    return Links(settings.read()).sealer
+
+
+async def reseal(_asked: argparse.Namespace) -> int:
+    """Seal with the first key what older keys sealed."""
+    async with _connection() as db:
+        renewed = await resealing.reseal(db, _sealer())
+    print(", ".join(f"{count} {what}" for what, count in renewed.items()) + " sealed anew.")
+    return 0
+
+
+async def look_over(asked: argparse.Namespace) -> int:
+    """Say what is well, what will hurt, and what to do."""
+    marks, worst = {"ok": "  ok", "warn": "WARN", "fail": "FAIL"}, 0
+    async for one in doctor.look_over():
+        print(
+            one.model_dump_json() if asked.json else f"{marks[one.state]}  {one.about:13} {one.says} {one.do}".strip()
+        )
+        worst = max(worst, int(one.state == "fail"))
+    return worst
 
 
 async def import_file(asked: argparse.Namespace) -> int:
@@ -144,7 +173,7 @@ async def print_openapi(_asked: argparse.Namespace) -> int:
 
 async def create_key(asked: argparse.Namespace) -> int:
     """Make a key."""
-    async with _connection() as db:
+    async with _connection() as db, db.transaction():
         _, text = await keys.create(db, asked.name, sorted(set(asked.scope)), stores=asked.store)
     print(text)
     return 0
@@ -168,7 +197,7 @@ async def list_keys(_asked: argparse.Namespace) -> int:
 
 async def revoke_key(asked: argparse.Namespace) -> int:
     """Revoke a key."""
-    async with _connection() as db:
+    async with _connection() as db, db.transaction():
         key = await keys.revoke(db, asked.id.removeprefix("ck_")[:12], caller=OPERATOR)
     print(f"{key.id} ({key.name}) is revoked.")
     return 0

@@ -16,7 +16,7 @@ from service import metrics
 PARENT = "COMPTOIR_PARENT"
 """Tells a child who its parent is."""
 
-STOP_SECONDS = 20  # for a child to finish; then it is killed
+STOP_SECONDS = 20  # for a child to finish once it takes no more requests; then it is killed
 BREATH_SECONDS = 1  # before one that died at once is started again
 
 log = structlog.get_logger()
@@ -44,9 +44,10 @@ async def stop_when_orphaned(stopping: asyncio.Event) -> None:
         stopping.set()
 
 
-async def keep(count: int, *, host: str, port: int) -> int:
+async def keep(count: int, *, host: str, port: int, drain: float = 0) -> int:
     """Keep `count` processes serving until told to stop; 0 when all of them went in order. Raises OSError.
 
+    `drain`: seconds for which they go on taking requests then.
     The port is bound here first, so that port 0 is the same free port for all, and a port in use is known at once.
     """
     stopping = stops_at_signals()
@@ -58,7 +59,7 @@ async def keep(count: int, *, host: str, port: int) -> int:
             metrics.SHARED_FOLDER: folder,
         }
         log.info("api_started", host=host, port=place.getsockname()[1], workers=count)
-        codes = await asyncio.gather(*(_keep_one(environment, stopping) for _ in range(count)))
+        codes = await asyncio.gather(*(_keep_one(environment, stopping, STOP_SECONDS + drain) for _ in range(count)))
     log.info("api_stopped", workers=count)
     return max(codes)
 
@@ -77,7 +78,7 @@ def _bound(host: str, port: int) -> socket.socket:
     return place
 
 
-async def _keep_one(environment: dict[str, str], stopping: asyncio.Event) -> int:
+async def _keep_one(environment: dict[str, str], stopping: asyncio.Event, patience: float) -> int:
     told = asyncio.create_task(stopping.wait())
     while True:
         started = time.monotonic()
@@ -85,7 +86,7 @@ async def _keep_one(environment: dict[str, str], stopping: asyncio.Event) -> int
         ended = asyncio.create_task(child.wait())
         await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
         if told.done():
-            return await _stop(child, ended)
+            return await _stop(child, ended, patience)
         metrics.forget(child.pid, environment[metrics.SHARED_FOLDER])
         log.error("process_died", outcome=child.returncode)
         if time.monotonic() - started < BREATH_SECONDS:
@@ -94,10 +95,10 @@ async def _keep_one(environment: dict[str, str], stopping: asyncio.Event) -> int
             return 0
 
 
-async def _stop(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> int:
+async def _stop(child: asyncio.subprocess.Process, ended: asyncio.Task[int], patience: float) -> int:
     with suppress(ProcessLookupError):
         child.terminate()
-    if not (await asyncio.wait({ended}, timeout=STOP_SECONDS))[0]:
+    if not (await asyncio.wait({ended}, timeout=patience))[0]:
         child.kill()
     code = await ended
     return 0 if code == -signal.SIGTERM else abs(code)  # told before it had begun

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from asyncpg import Record
 
+from service import traces
+
 FOLDER = Path(__file__).parent.parent / "sql" / "queries"
 
 _HEADING = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
@@ -27,6 +29,7 @@ class Query:
     def __init__(self, noun: str, name: str, text: str) -> None:
         self.noun = noun
         self.name = name
+        self.called = f"{noun}.{name}"
         self.parameters: list[str] = []
         self.sql = _QUOTED_OR_NAME.sub(self._number, text.strip())
 
@@ -41,24 +44,28 @@ class Query:
     def _arguments(self, values: dict[str, Any]) -> list[Any]:
         if values.keys() != set(self.parameters):
             given, wanted = sorted(values), sorted(self.parameters)
-            raise TypeError(f"{self.noun}.{self.name} takes {wanted}, not {given}")
+            raise TypeError(f"{self.called} takes {wanted}, not {given}")
         return [values[name] for name in self.parameters]
 
     async def rows(self, db: Connection, **values: Any) -> list[Record]:
         """All rows."""
-        return await db.fetch(self.sql, *self._arguments(values))
+        with traces.inner(self.called):
+            return await db.fetch(self.sql, *self._arguments(values))
 
     async def row(self, db: Connection, **values: Any) -> Record | None:
         """The first row, if there is one."""
-        return await db.fetchrow(self.sql, *self._arguments(values))
+        with traces.inner(self.called):
+            return await db.fetchrow(self.sql, *self._arguments(values))
 
     async def value(self, db: Connection, **values: Any) -> Any:
         """The first column of the first row."""
-        return await db.fetchval(self.sql, *self._arguments(values))
+        with traces.inner(self.called):
+            return await db.fetchval(self.sql, *self._arguments(values))
 
     async def run(self, db: Connection, **values: Any) -> int:
         """How many rows were written."""
-        status = await db.execute(self.sql, *self._arguments(values))
+        with traces.inner(self.called):
+            status = await db.execute(self.sql, *self._arguments(values))
         count = status.rsplit(" ", 1)[-1]
         return int(count) if count.isdigit() else 0
 

@@ -38,7 +38,7 @@ async def of_token(db: Connection, typed: str, *, links: Links) -> Place:
     """What a customer's token opens. Raises UnknownReservation, alike for a wrong, a false and a forgotten one."""
     claimed = links.tokens.read(typed)
     row = await SQL["of_token"].row(db, number=claimed.store_number, code=claimed.code) if claimed else None
-    if row is None or row["token"] != codes.normalise(typed) or not links.tokens.verify(typed, row["id"]):
+    if row is None or not codes.same(typed, row["token"]) or not links.tokens.verify(typed, row["id"]):
         raise UnknownReservation("This link opens no order, or no longer.")
     return Place(row["store_id"], row["id"])
 

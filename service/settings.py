@@ -11,7 +11,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 TokenKey = Annotated[SecretStr, Field(min_length=32)]
 
@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address the API listens on")
     port: int = Field(default=8080, ge=0, le=65535, description="Port the API listens on")
     pool_size: int = Field(default=8, ge=2, le=100, description="Connections to PostgreSQL per process")
+    drain_seconds: float = Field(
+        default=3,
+        ge=0,
+        le=60,
+        description="Seconds that a stopping API still takes requests while /readyz says 503, so that proxies turn",
+    )
     rate_limit_per_second: int = Field(
         default=500, ge=0, description="Requests per second that one key may make of one process; 0: no limit"
     )
@@ -59,6 +65,9 @@ class Settings(BaseSettings):
     default_locale: Literal["fr", "en"] = Field(default="fr", description="Language of customers who named none")
     retailer: Annotated[str, StringConstraints(max_length=30)] = Field(
         default="", description="The shop's name as messages say it; empty: the store's name"
+    )
+    forget_after_days: int = Field(
+        default=30, ge=1, le=3650, description="Days after its end that an order's customer is forgotten"
     )
     email_providers: tuple[Literal["capture", "smtp", "brevo", "http"], ...] = Field(
         default=("capture",),
@@ -127,4 +136,6 @@ def read() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SystemExit("\n".join(["The settings are not as they must be (see .env.example):", *lines])) from None
+    except SettingsError as error:
+        lines = [f'{error}: it is to be JSON, like ["…"]']  # its text names the field and its source, not the value
+    raise SystemExit("\n".join(["The settings are not as they must be (see .env.example):", *lines]))

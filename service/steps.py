@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import queries
+from service import failpoints, queries
 from service.callers import Caller
 from service.database import Connection
 from service.errors import (
@@ -105,8 +105,12 @@ async def advance(
     match_version(current, if_match)
     if current.state not in step.sources:
         raise wrong_state(current, action)
+    if current.state is State.EXPIRED and current.row["customer_name"] is None:
+        raise WrongState("Its customer was forgotten: hold anew.", state=current.state, possible_steps=[])
+    failpoints.reached("step_locked")
     change = await judge(db, current)
     await write(db, current, change, caller=caller)
+    failpoints.reached("step_written")
     return await told(db, store, id, links=links, applied=True)
 
 
@@ -191,7 +195,7 @@ async def _advance(
         sets=sets,
         changes=[tuple(line) for line in change.lines],
         data=change.facts,
-        actor=caller.credential,
+        actor=caller.actor,
         happened_at=change.happened_at,
         reality=change.reality,
     )

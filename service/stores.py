@@ -3,7 +3,8 @@
 import time
 from collections.abc import Collection
 
-from service import hours, queries, slots
+from service import audit, hours, queries, slots
+from service.callers import OPERATOR, Caller
 from service.errors import UnknownStore, VersionMismatch
 from service.models.stores import Near, Store, StoreBody, StoreListed, Stores, StoresQuery
 from service.queries import Connection
@@ -66,7 +67,9 @@ def _one(found: dict[str, Store], store_id: str) -> Store:
     return found[store_id]
 
 
-async def put(db: Connection, store_id: str, body: StoreBody, *, expected: int | None = None) -> tuple[Store, bool]:
+async def put(
+    db: Connection, store_id: str, body: StoreBody, *, expected: int | None = None, caller: Caller = OPERATOR
+) -> tuple[Store, bool]:
     """Make a store, or replace all of it where its version is the expected one (None: any); and say if it is new.
 
     Slots to come get the new capacity, but never less than what is taken of them. Raises VersionMismatch.
@@ -83,6 +86,7 @@ async def put(db: Connection, store_id: str, body: StoreBody, *, expected: int |
     if body.slots is not None:
         await slots.resize(db, store_id, body.slots.capacity)
     _known.pop(store_id, None)
+    await audit.note(db, caller, "store.made" if new else "store.changed", store_id, store=store_id)
     return await find(db, store_id), new
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import addresses, keys, queries
+from service import addresses, audit, keys, queries
 from service.callers import Caller
 from service.database import Connection
 from service.errors import InvalidRequest, NotFound, VersionMismatch
@@ -45,6 +45,7 @@ async def create(
     secret = new_secret()
     row = await SQL["create"].row(db, **columns, secret=secret, created_by=caller.credential)
     assert row is not None  # noqa: S101 -- an insert returns its row
+    await audit.note(db, caller, "webhook.created", row["id"])
     return _read(row), secret
 
 
@@ -73,6 +74,7 @@ async def replace(
     """
     await _lock(db, id, caller, expected)
     await SQL["replace"].run(db, id=id, **await _columns(db, body, caller, private=private))
+    await audit.note(db, caller, "webhook.changed", id)
     return await find(db, id, caller=caller)
 
 
@@ -86,6 +88,7 @@ async def rotate(
     await _lock(db, id, caller, expected)
     secret = new_secret()
     await SQL["rotate"].run(db, id=id, secret=secret, hours=hours)
+    await audit.note(db, caller, "webhook.rotated", id)
     return await find(db, id, caller=caller), secret
 
 
@@ -98,6 +101,7 @@ async def remove(db: Connection, id: UUID, *, caller: Caller) -> None:
     """Delete an endpoint, and what waits for it. Raises NotFound."""
     if not await SQL["remove"].run(db, id=id, reach=_reach(caller)):
         raise NotFound(UNKNOWN)
+    await audit.note(db, caller, "webhook.removed", id)
 
 
 async def _lock(db: Connection, id: UUID, caller: Caller, expected: int | None) -> None:
@@ -118,6 +122,8 @@ async def _columns(
     return {
         "url": body.url,
         "description": body.description,
+        "format": body.format,
+        "fields": sorted(body.fields),
         "events": sorted(body.events),
         "stores": stores,
         "active": body.active,

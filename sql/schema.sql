@@ -288,6 +288,7 @@ CREATE TABLE public.event (
     actor text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
     happened_at timestamp with time zone DEFAULT now() NOT NULL,
+    traceparent text DEFAULT NULLIF(current_setting('comptoir.traceparent'::text, true), ''::text),
     CONSTRAINT step_is_lawful CHECK (((action IS NULL) OR (((((action || ' '::text) || COALESCE(source, ''::text)) || ' '::text) || target) = ANY (ARRAY['hold  held'::text, 'confirm held confirmed'::text, 'confirm expired confirmed'::text, 'pick confirmed picking'::text, 'shelve picking ready'::text, 'unshelve ready picking'::text, 'collect ready collected'::text, 'collect uncollected collected'::text, 'undo collected ready'::text, 'return collected returned'::text, 'return collected collected'::text, 'cancel held cancelled'::text, 'cancel confirmed cancelled'::text, 'cancel picking cancelled'::text, 'cancel ready cancelled'::text, 'expire held expired'::text, 'lapse ready uncollected'::text]))))
 );
 
@@ -348,9 +349,37 @@ END) STORED,
 )
 WITH (fillfactor='70');
 
+CREATE FUNCTION public.event_customer(e public.event, fields text[]) RETURNS jsonb
+    LANGUAGE sql STABLE
+    RETURN (SELECT jsonb_strip_nulls(jsonb_build_object('name', CASE WHEN ('name'::text = ANY (event_customer.fields)) THEN r.customer_name ELSE NULL::text END, 'email', CASE WHEN ('email'::text = ANY (event_customer.fields)) THEN r.email ELSE NULL::text END, 'phone', CASE WHEN ('phone'::text = ANY (event_customer.fields)) THEN r.phone ELSE NULL::text END, 'locale', CASE WHEN ('locale'::text = ANY (event_customer.fields)) THEN r.locale ELSE NULL::text END, 'customer_ref', CASE WHEN ('customer_ref'::text = ANY (event_customer.fields)) THEN r.customer_ref ELSE NULL::text END, 'company', CASE WHEN ('company'::text = ANY (event_customer.fields)) THEN r.company ELSE NULL::text END)) AS jsonb_strip_nulls FROM public.reservation r WHERE ((r.store_id = (event_customer.e).store_id) AND (r.id = (event_customer.e).reservation_id) AND (event_customer.fields <> '{}'::text[])));
+
 CREATE FUNCTION public.event_data(e public.event) RETURNS json
     LANGUAGE sql STABLE
     RETURN (SELECT json_strip_nulls(json_build_object('id', (e).reservation_id, 'version', (e).version, 'state', COALESCE((e).target, (SELECT t.target FROM public.event t WHERE ((t.store_id = (event_data.e).store_id) AND (t.reservation_id = (event_data.e).reservation_id) AND (t.version IS NOT NULL) AND (t.target IS NOT NULL) AND (t.seq <= (event_data.e).seq)) ORDER BY t.version DESC LIMIT 1)), 'order_ref', (SELECT r.order_ref FROM public.reservation r WHERE ((r.store_id = (event_data.e).store_id) AND (r.id = (event_data.e).reservation_id))), 'sku', (e).sku, 'on_hand', CASE WHEN ((e).sku IS NOT NULL) THEN ((e).data -> 'on_hand'::text) ELSE NULL::jsonb END, 'reserved', CASE WHEN ((e).sku IS NOT NULL) THEN ((e).data -> 'reserved'::text) ELSE NULL::jsonb END, 'shortfall', CASE WHEN ((e).sku IS NOT NULL) THEN ((e).data -> 'shortfall'::text) ELSE NULL::jsonb END, 'notification', (e).notification_id, 'kind', CASE WHEN ((e).type ~~ 'notification.%'::text) THEN ((e).data -> 'kind'::text) ELSE NULL::jsonb END, 'channel', CASE WHEN ((e).type ~~ 'notification.%'::text) THEN ((e).data -> 'channel'::text) ELSE NULL::jsonb END, 'endpoint', CASE WHEN ((e).type ~~ 'webhook.%'::text) THEN ((e).data -> 'endpoint'::text) ELSE NULL::jsonb END, 'reason', CASE WHEN ((e).type ~~ 'webhook.%'::text) THEN ((e).data -> 'reason'::text) ELSE NULL::jsonb END)) AS json_strip_nulls);
+
+CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
+
+CREATE TABLE public.audit (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    seq bigint NOT NULL,
+    "position" bigint,
+    actor text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    facts jsonb,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE FUNCTION public.history_digest(p_store text, p_before bytea, p_events_after bigint, p_events_until bigint, p_audit_after bigint, p_audit_until bigint) RETURNS bytea
+    LANGUAGE sql STABLE
+    RETURN sha256((COALESCE(p_before, '\x'::bytea) || convert_to(((((p_store || '
+'::text) || COALESCE((SELECT string_agg((json_build_array(e."position", e.seq, e.id, e.type, e.reservation_id, e.version, e.action, e.source, e.target, e.sku, e.notification_id, (e.data - ARRAY['reason'::text, 'text'::text, 'note'::text]), e.actor, public.rfc3339(e.at), public.rfc3339(e.happened_at)))::text, '
+'::text ORDER BY e."position") AS string_agg FROM public.event e WHERE ((e.store_id = history_digest.p_store) AND (e."position" > history_digest.p_events_after) AND (e."position" <= history_digest.p_events_until))), ''::text)) || '
+
+'::text) || COALESCE((SELECT string_agg((json_build_array(a."position", a.seq, a.actor, a.action, a.subject, a.facts, public.rfc3339(a.at)))::text, '
+'::text ORDER BY a."position") AS string_agg FROM public.audit a WHERE ((a.store_id = history_digest.p_store) AND (a."position" > history_digest.p_audit_after) AND (a."position" <= history_digest.p_audit_until))), ''::text)), 'UTF8'::name)));
 
 CREATE FUNCTION public.hold(p_requests public.hold_request[], p_lines public.hold_line[], p_stores text[], p_skus text[], p_slot_stores text[], p_slots timestamp with time zone[], p_links text) RETURNS SETOF public.hold_outcome
     LANGUAGE plpgsql
@@ -816,13 +845,13 @@ begin
                        possible_steps(r.state) as possible_steps) told);
 end $$;
 
-CREATE FUNCTION public.rfc3339(moment timestamp with time zone) RETURNS text
-    LANGUAGE sql STABLE
-    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
-
 CREATE FUNCTION public.webhook_body(e public.event) RETURNS text
     LANGUAGE sql STABLE
     RETURN (json_build_object('type', (e).type, 'timestamp', public.rfc3339((e).at), 'data', ((public.event_data(e))::jsonb || jsonb_build_object('store', (e).store_id, 'position', (e)."position"))))::text;
+
+CREATE FUNCTION public.webhook_body(e public.event, format text, fields text[], source text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN (SELECT (json_strip_nulls(CASE webhook_body.format WHEN 'cloudevents'::text THEN json_build_object('specversion', '1.0', 'id', (webhook_body.e).id, 'source', webhook_body.source, 'type', (webhook_body.e).type, 'subject', COALESCE(((webhook_body.e).reservation_id)::text, (webhook_body.e).sku, ((webhook_body.e).id)::text), 'time', public.rfc3339((webhook_body.e).at), 'datacontenttype', 'application/json', 'traceparent', (webhook_body.e).traceparent, 'data', d.said) ELSE json_build_object('type', (webhook_body.e).type, 'timestamp', public.rfc3339((webhook_body.e).at), 'data', d.said) END))::text AS json_strip_nulls FROM (SELECT (((public.event_data(webhook_body.e))::jsonb || jsonb_build_object('store', (webhook_body.e).store_id, 'position', (webhook_body.e)."position")) || CASE WHEN (c.customer <> '{}'::jsonb) THEN jsonb_build_object('customer', c.customer) ELSE '{}'::jsonb END) AS said FROM (SELECT public.event_customer(webhook_body.e, webhook_body.fields) AS customer) c) d);
 
 CREATE FUNCTION public.write_stock(p_store text, p_moves public.stock_move[], p_stated integer[], p_counts public.stock_count[], p_actor text, p_reality boolean) RETURNS void
     LANGUAGE plpgsql
@@ -865,6 +894,41 @@ begin
      where raised.holds
      order by s.sku, raised.type;
 end $$;
+
+CREATE TABLE public.attempt (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    subject text NOT NULL COLLATE pg_catalog."C",
+    failed_at timestamp with time zone[] NOT NULL,
+    CONSTRAINT attempt_kind_is_known CHECK ((kind = ANY (ARRAY['pickup_code'::text, 'pin'::text, 'pairing_code'::text])))
+);
+
+CREATE TABLE public.audit_seal (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    number bigint NOT NULL,
+    events_until bigint NOT NULL,
+    audit_until bigint NOT NULL,
+    digest bytea NOT NULL,
+    signed_with text NOT NULL,
+    signature bytea NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT seals_are_numbered_from_one CHECK ((number > 0))
+);
+
+ALTER TABLE public.audit ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.board (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    names boolean NOT NULL,
+    edition integer DEFAULT 1 NOT NULL
+);
 
 CREATE TABLE public.callback (
     provider text NOT NULL COLLATE pg_catalog."C",
@@ -916,6 +980,27 @@ CREATE TABLE public.carrier (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.clerk (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    name text NOT NULL,
+    pin_hash text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    left_at timestamp with time zone
+);
+
+CREATE TABLE public.clerk_session (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    device_id text NOT NULL COLLATE pg_catalog."C",
+    clerk_id uuid NOT NULL,
+    secret_hash bytea NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    active_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone
+);
+
 CREATE TABLE public.delivery (
     store_id text NOT NULL COLLATE pg_catalog."C",
     id uuid NOT NULL,
@@ -934,10 +1019,30 @@ CREATE TABLE public.delivery (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
+    format text DEFAULT 'standard'::text NOT NULL,
+    personal boolean DEFAULT false NOT NULL,
     CONSTRAINT delivery_is_never_in_limbo CHECK ((((state <> 'pending'::text) OR (next_attempt_at IS NOT NULL)) AND ((state <> 'sending'::text) OR (lease_until IS NOT NULL)))),
     CONSTRAINT delivery_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'delivered'::text, 'dead'::text])))
 )
 WITH (fillfactor='70');
+
+CREATE TABLE public.device (
+    id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    language text,
+    code_hash bytea,
+    code_until timestamp with time zone,
+    secret_hash bytea,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    paired_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT device_language_is_ours CHECK ((language = ANY (ARRAY['fr'::text, 'en'::text]))),
+    CONSTRAINT device_waits_or_is_paired CHECK ((((code_hash IS NULL) = (code_until IS NULL)) AND ((secret_hash IS NULL) = (paired_at IS NULL)))),
+    CONSTRAINT pairing_code_opens_once CHECK (((code_hash IS NULL) OR (secret_hash IS NULL)))
+);
 
 ALTER TABLE public.event ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.event_seq_seq
@@ -1025,6 +1130,19 @@ CREATE TABLE public.message_policy (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.message_template (
+    kind text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    locale text NOT NULL COLLATE pg_catalog."C",
+    version integer DEFAULT 1 NOT NULL,
+    parts jsonb NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failed_at timestamp with time zone,
+    failure text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.movement (
     store_id text NOT NULL COLLATE pg_catalog."C",
     sku text NOT NULL COLLATE pg_catalog."C",
@@ -1075,8 +1193,10 @@ CREATE TABLE public.notification (
     quiet_from time without time zone,
     quiet_to time without time zone,
     CONSTRAINT doubt_is_never_forgotten CHECK (((doubts = 0) OR (state <> 'pending'::text))),
+    CONSTRAINT fallback_is_another_channel CHECK ((fallback <> channel)),
     CONSTRAINT notification_is_never_in_limbo CHECK ((((state <> 'pending'::text) OR (next_attempt_at IS NOT NULL)) AND ((state <> 'sending'::text) OR (lease_until IS NOT NULL)))),
-    CONSTRAINT notification_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'delivered'::text, 'unknown'::text, 'failed'::text, 'suppressed'::text])))
+    CONSTRAINT notification_state_is_known CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'delivered'::text, 'unknown'::text, 'failed'::text, 'suppressed'::text]))),
+    CONSTRAINT quiet_hours_have_two_ends CHECK (((quiet_from IS NULL) = (quiet_to IS NULL)))
 )
 WITH (fillfactor='70');
 
@@ -1164,6 +1284,16 @@ CREATE TABLE public.stream (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.survey_answer (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    reservation_id uuid NOT NULL,
+    score smallint NOT NULL,
+    comment text,
+    answered_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT score_is_from_nought_to_ten CHECK (((score >= 0) AND (score <= 10)))
+);
+
 CREATE TABLE public.webhook_endpoint (
     id uuid NOT NULL,
     version integer DEFAULT 1 NOT NULL,
@@ -1183,7 +1313,10 @@ CREATE TABLE public.webhook_endpoint (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    format text DEFAULT 'standard'::text NOT NULL,
+    fields text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT old_secret_has_an_end CHECK (((old_secret IS NULL) = (old_secret_until IS NULL))),
+    CONSTRAINT webhook_format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text]))),
     CONSTRAINT what_is_deleted_is_off CHECK (((deleted_at IS NULL) OR (NOT active)))
 )
 WITH (fillfactor='50');
@@ -1195,6 +1328,18 @@ CREATE TABLE public.worker (
     seen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (store_id, kind, subject);
+
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (store_id, seq);
+
+ALTER TABLE ONLY public.audit_seal
+    ADD CONSTRAINT audit_seal_pkey PRIMARY KEY (store_id, number);
+
+ALTER TABLE ONLY public.board
+    ADD CONSTRAINT board_pkey PRIMARY KEY (store_id);
+
 ALTER TABLE ONLY public.callback
     ADD CONSTRAINT callback_pkey PRIMARY KEY (provider, event_id);
 
@@ -1204,17 +1349,23 @@ ALTER TABLE ONLY public.captured_message
 ALTER TABLE ONLY public.carrier
     ADD CONSTRAINT carrier_pkey PRIMARY KEY (channel, name);
 
+ALTER TABLE ONLY public.clerk
+    ADD CONSTRAINT clerk_pkey PRIMARY KEY (store_id, id);
+
+ALTER TABLE ONLY public.clerk_session
+    ADD CONSTRAINT clerk_session_pkey PRIMARY KEY (store_id, id);
+
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_is_owed_once UNIQUE (store_id, event_seq, endpoint_id);
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (store_id, id);
 
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (store_id, seq);
-
-ALTER TABLE public.notification
-    ADD CONSTRAINT fallback_is_another_channel CHECK ((fallback <> channel)) NOT VALID;
 
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (store_id, credential, operation, key);
@@ -1243,6 +1394,9 @@ ALTER TABLE ONLY public.notification
 ALTER TABLE ONLY public.message_policy
     ADD CONSTRAINT message_policy_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY public.message_template
+    ADD CONSTRAINT message_template_pkey PRIMARY KEY (kind, channel, locale);
+
 ALTER TABLE ONLY public.movement
     ADD CONSTRAINT movement_pkey PRIMARY KEY (store_id, sku, id);
 
@@ -1254,9 +1408,6 @@ ALTER TABLE ONLY public.opt_out
 
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_pkey PRIMARY KEY (store_id, sku);
-
-ALTER TABLE public.notification
-    ADD CONSTRAINT quiet_hours_have_two_ends CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))) NOT VALID;
 
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (store_id, notification_id, provider, status);
@@ -1285,17 +1436,26 @@ ALTER TABLE ONLY public.store
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY public.survey_answer
+    ADD CONSTRAINT survey_answer_pkey PRIMARY KEY (store_id, reservation_id);
+
 ALTER TABLE ONLY public.webhook_endpoint
     ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (id);
 
+CREATE UNIQUE INDEX audit_stream ON public.audit USING btree (store_id, "position") WHERE ("position" IS NOT NULL);
+
+CREATE INDEX audit_unsealed ON public.audit USING btree (store_id, seq) WHERE ("position" IS NULL);
+
 CREATE INDEX callback_by_age ON public.callback USING brin (received_at);
 
 CREATE INDEX callback_waits ON public.callback USING btree (look_at) WHERE (look_at IS NOT NULL);
 
 CREATE INDEX captured_newest ON public.captured_message USING btree (id);
+
+CREATE INDEX clerk_session_open ON public.clerk_session USING btree (store_id, clerk_id) WHERE (ended_at IS NULL);
 
 CREATE INDEX delivery_by_age ON public.delivery USING brin (created_at);
 
@@ -1306,6 +1466,8 @@ CREATE INDEX delivery_due ON public.delivery USING btree (endpoint_id, next_atte
 CREATE INDEX delivery_in_line ON public.delivery USING btree (endpoint_id, store_id, subject, event_seq) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
 
 CREATE INDEX delivery_leased ON public.delivery USING btree (lease_until) WHERE (state = 'sending'::text);
+
+CREATE UNIQUE INDEX device_pairing ON public.device USING btree (code_hash) WHERE (code_hash IS NOT NULL);
 
 CREATE UNIQUE INDEX event_is_next_version ON public.event USING btree (store_id, reservation_id, version) WHERE (version IS NOT NULL);
 
@@ -1355,13 +1517,32 @@ CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state
 
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
 
+CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id, answered_at);
+
+CREATE TRIGGER audit_is_immutable BEFORE DELETE OR UPDATE OF store_id, seq, actor, action, subject, facts, at ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
 CREATE TRIGGER movement_is_immutable BEFORE DELETE OR UPDATE ON public.movement FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+ALTER TABLE ONLY public.board
+    ADD CONSTRAINT board_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
+ALTER TABLE ONLY public.clerk_session
+    ADD CONSTRAINT clerk_session_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.clerk_session
+    ADD CONSTRAINT clerk_session_store_id_clerk_id_fkey FOREIGN KEY (store_id, clerk_id) REFERENCES public.clerk(store_id, id);
+
+ALTER TABLE ONLY public.clerk
+    ADD CONSTRAINT clerk_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(id);
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_store_id_event_seq_fkey FOREIGN KEY (store_id, event_seq) REFERENCES public.event(store_id, seq);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
 
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
@@ -1398,3 +1579,6 @@ ALTER TABLE ONLY public.slot
 
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
+ALTER TABLE ONLY public.survey_answer
+    ADD CONSTRAINT survey_answer_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);

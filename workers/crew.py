@@ -6,6 +6,7 @@ from typing import Protocol
 
 from service.database import Pool
 from service.errors import Problem
+from service.links import Links
 from service.settings import Settings
 from workers import callbacks, clocks, heartbeat, notifications, relay, upkeep, webhooks
 from workers.heartbeat import Heartbeat
@@ -41,16 +42,18 @@ class Crew:
             for carrier in carriers
             for _ in range(SENDERS)
         ]
-        self.webhooks = webhooks.Sender(pool, Outside(private=settings.allow_private_webhooks))
+        self.webhooks = webhooks.Sender(
+            pool, Outside(private=settings.allow_private_webhooks), sealer=Links(settings).sealer
+        )
         self.rounds: dict[str, list[Round]] = {
             "send": [Round("send", sender.send_due, every=0.5) for sender in self.senders],
             "webhooks": [Round("webhooks", self.webhooks.send_due, every=0.5)],
-            "relay": [Round("relay", lambda: relay.relay(pool), every=0.05, then=self._there_is_mail)],
+            "relay": [Round("relay", lambda: relay.relay(pool, settings), every=0.05, then=self._there_is_mail)],
             "recover": [Round("recover", lambda: notifications.recover(pool), every=2, then=self._there_is_mail)],
             "reclaim": [Round("reclaim", lambda: webhooks.recover(pool), every=2, then=self._there_is_mail)],
             "callbacks": [Round("callbacks", callbacks.Reader(pool, settings).read_waiting, every=0.5)],
             "clocks": [Round("clocks", lambda: clocks.strike(pool), every=1)],
-            "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool), every=600)],
+            "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool, settings), every=600)],
             "heartbeat": [Round("heartbeat", self.heartbeat.beat, every=heartbeat.EVERY)],
         }
 

@@ -20,14 +20,15 @@ from arq.connections import RedisSettings
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from service import logs
-from service.database import Pool, open_pool
+from service import logs, traces
+from service.database import open_pool
 from service.errors import Problem
-from service.settings import Settings
+from service.settings import Settings, read
 from workers import heartbeat
 from workers.crew import Crew
 from workers.providers.choose import SettingWrong
 from workers.rounds import Round
+from workers.waiting import open_pool_when_ready
 
 try:
     import uvloop
@@ -136,33 +137,19 @@ class Bell:
                     await worker.close()
 
 
-async def open_pool_when_there_is_one(settings: Settings, stop: asyncio.Event) -> Pool | None:
-    """Wait for PostgreSQL as long as it takes; None when told to stop meanwhile."""
-    said = False
-    while not stop.is_set():
-        try:
-            return await open_pool(str(settings.database_url), size=settings.pool_size, name="comptoir worker")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if not said:
-                log.warning("database_away", reason=type(error).__name__)
-            said = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1)
-    return None
-
-
 async def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT; the exit code."""
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    pool = await open_pool_when_there_is_one(settings, stop)
+    pool = await open_pool_when_ready(settings, stop)
     if pool is None:
         return 0
     try:
         crew = Crew(pool, settings)
         url = settings.redis_url
         bell = Bell(url.get_secret_value(), crew.rounds) if url else None
+        traces.start("comptoir-worker")
         log.info("worker_started")
         await crew.work(stop, bell)
     except SettingWrong as error:
@@ -170,6 +157,7 @@ async def run(settings: Settings) -> int:
         return 1
     finally:
         pool.terminate()
+        traces.stop()
     log.info("worker_stopped")
     return 0
 
@@ -190,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="exit 0 when a worker of this machine is alive, else 1")
     asked = parser.parse_args(arguments)
-    settings = Settings()
+    settings = read()
     logs.set_up(settings.log_format, settings.log_level)
     if asked.check:
         try:

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import structlog
 
-from service import sendings
+from service import failpoints, sendings, traces
 from service.carriers import Standing
 from service.database import Pool, connection
 from service.errors import Problem
 from service.links import Links
-from service.messages import letters
+from service.message_templates import Shelf
 from service.messages.letters import Letter
 from service.opt_outs import OptOuts
 from service.sendings import OPTED_OUT, Attempt, Fate
@@ -36,13 +36,13 @@ class Sender:
         self, pool: Pool, settings: Settings, channel: str, carrier: Carrier, carriers: Sequence[str] = ()
     ) -> None:
         self._pool = pool
-        self._settings = settings
         self._channel = channel
         self._carrier = carrier
         self._carriers = list(carriers) or [carrier.name]
         self._standing = Standing(pool, channel, carrier.name)
         self._links = Links(settings)
         self._opt_outs = OptOuts(settings)
+        self._shelf = Shelf(pool, settings)
         self._stopping = False
 
     def stop(self) -> None:
@@ -62,6 +62,7 @@ class Sender:
 
     async def _send_of(self, store: str, ids: Sequence[UUID]) -> int:
         rows, moot = await sendings.claim(self._pool, store, ids, links=self._links, opt_outs=self._opt_outs)
+        failpoints.reached("message_claimed")
         await asyncio.gather(*(self._handle(row) for row in rows))
         return len(rows) + moot
 
@@ -73,9 +74,12 @@ class Sender:
             if self._stopping:
                 await sendings.give_back(self._pool, attempt)
                 return
-            letter = self._written(row)
-            fate = await self._hand_over(letter, row, attempt) if letter else Fate("pending", "unwritable")
-            await self._record(fate, attempt)
+            with traces.span(f"send {self._channel}", role="client", parent=row["traceparent"], **facts):
+                letter = await self._written(row)
+                fate = await self._hand_over(letter, row, attempt) if letter else Fate("pending", "unwritable")
+                await self._record(fate, attempt)
+                traces.note(state=fate.state, reason=fate.reason)
+            failpoints.reached("message_recorded")
             if letter:
                 await self._note(fate)
             log.info("notification_handled", state=fate.state, reason=fate.reason, provider=self._carrier.name, **facts)
@@ -84,21 +88,29 @@ class Sender:
         except Exception:
             log.exception("notification_broke", **facts)
 
-    def _written(self, row: dict[str, Any]) -> Letter | None:
+    async def _written(self, row: dict[str, Any]) -> Letter | None:
         """The message in words; what can't be written now may be with the next version."""
         try:
-            return letters.write(row, settings=self._settings)
+            letter = await self._shelf.write(row)
+        except Problem:
+            raise
         except Exception:
             log.exception("notification_unwritable", kind=row["kind"], store=row["store_id"])
             return None
+        if letter.own_failed is not None:
+            log.error("message_template_failed", kind=letter.kind, channel=letter.channel, reason=letter.own_failed)
+        return letter
 
     async def _hand_over(self, letter: Letter, row: dict[str, Any], attempt: Attempt) -> Fate:
+        """From the carrier's answer to the fate it means; a surprise of the carrier is a doubt."""
         try:
             fate = await self._cleared(letter, row, attempt) if row["doubts"] else None
             if fate is None and await sendings.begin(
                 self._pool, attempt, provider=self._carrier.name, cleared=self._carrier.can_tell
             ):
+                failpoints.reached("message_begun")
                 fate = Fate("accepted", ref=await self._carrier.send(letter))
+                failpoints.reached("message_taken")
             return fate or Fate("lost")
         except NotNow as error:
             return Fate("pending", str(error), carrier_failed=not isinstance(error, NotYet))

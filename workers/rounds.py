@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from service import traces
 from service.errors import Problem, Unavailable
 
 log = structlog.get_logger()
@@ -24,6 +25,8 @@ async def each_store(stores: Iterable[str], work: Callable[[str], Awaitable[Done
 
     Raises Unavailable: then there is no database, and no use in going on.
     """
+    task = asyncio.current_task()
+    job = task.get_name() if task else ""  # the worker names its tasks after their rounds
     done: list[Done] = []
     away: list[Unavailable] = []
     waiting = iter(stores)
@@ -31,7 +34,8 @@ async def each_store(stores: Iterable[str], work: Callable[[str], Awaitable[Done
     async def serve_in_line() -> None:
         for store in waiting:
             try:
-                done.append(await work(store))
+                with traces.span(f"round {job}", job=job, store=store):
+                    done.append(await work(store))
             except Unavailable as problem:
                 away.append(problem)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it is this store's only

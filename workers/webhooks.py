@@ -6,24 +6,27 @@ from uuid import UUID
 import structlog
 from asyncpg import Record
 
-from service import deliveries
+from service import deliveries, failpoints, traces
 from service.database import Pool
 from service.deliveries import Attempt, Outcome
 from service.errors import Problem
+from service.sealing import Sealer
 from service.webhooks import sign
 from workers.outside import NotReached, Outside
 
 log = structlog.get_logger()
 
 AT_ONCE = 8  # deliveries on their way to one endpoint
+MEDIA = {"standard": "application/json", "cloudevents": "application/cloudevents+json; charset=utf-8"}
 RECORDING = (0.2, 0.5, 1, 2, 4, 8, 8, 8)  # seconds between attempts to record what an endpoint said
 
 
 class Sender:
     """Sends what is due to every endpoint; several workers share the work."""
 
-    def __init__(self, pool: Pool, outside: Outside) -> None:
+    def __init__(self, pool: Pool, outside: Outside, *, sealer: Sealer) -> None:
         self._pool = pool
+        self._sealer = sealer
         self._outside = outside
         self._lines: dict[UUID, asyncio.Task[None]] = {}
         self._stopping = False
@@ -57,6 +60,7 @@ class Sender:
         """Send to one endpoint until nothing is due."""
         try:
             while not self._stopping and (rows := await deliveries.claim(self._pool, endpoint, most=AT_ONCE)):
+                failpoints.reached("delivery_claimed")
                 await asyncio.gather(*(self._handle(row) for row in rows))
         except Problem as problem:
             log.warning("webhooks_interrupted", endpoint=str(endpoint), reason=problem.code())
@@ -73,8 +77,11 @@ class Sender:
             if self._stopping:
                 await deliveries.give_back(self._pool, attempt)
                 return
-            outcome = await self._send(row)
-            switched_off = await self._record(attempt, outcome)
+            with traces.span("send webhook", role="client", parent=row["traceparent"], **facts):
+                outcome = await self._send(row)
+                failpoints.reached("delivery_answered")
+                switched_off = await self._record(attempt, outcome)
+                traces.note(reason=outcome.why, attempts=attempt.attempts + 1)
             log.info("webhook_sent", status=outcome.status, reason=outcome.why, attempts=attempt.attempts + 1, **facts)
             if switched_off:
                 log.warning("webhook_disabled", reason=switched_off, **facts)
@@ -84,10 +91,10 @@ class Sender:
             log.exception("webhook_broke", **facts)
 
     async def _send(self, row: Record) -> Outcome:
-        id, body = str(row["message_id"]), row["body"].encode()
+        id, body = str(row["message_id"]), self._sealer.open(row["body"]).encode()
         signing = [secret for secret in (row["secret"], row["old_secret"]) if secret]
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": MEDIA[row["format"]],
             "webhook-id": id,
             "webhook-timestamp": str(row["timestamp"]),
             "webhook-signature": " ".join(sign(secret, id, row["timestamp"], body) for secret in signing),

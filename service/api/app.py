@@ -8,21 +8,24 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from service.api import access, callbacks, limits, openapi, problems, reservations, routes, streams
+from service.api import access, callbacks, clerks, limits, openapi, problems, reservations, routes, streams
 from service.api.canonical_log import REQUEST_ID, canonical_log
 from service.api.certificates import Certificates
-from service.api.endpoints import CLOSING, LINKS, POOL, SETTINGS, Answer, Call, Endpoint
+from service.api.endpoints import CLOSING, LINKS, OPERATIONS, POOL, SETTINGS, Answer, Call, Endpoint
 from service.api.hub import Hub
 from service.api.reading import LARGEST_BODY
+from service.api.room import PER_CONNECTION, ROOM, Room
 from service.callers import CUSTOMER
 from service.database import Pool, within
 from service.errors import Problem, Unavailable
 from service.keys import Keyring
 from service.links import Links
+from service.pins import Pins
 from service.settings import Settings
 
 DEADLINE_SECONDS = 4.5  # the promise is an answer within five
 KEEP_ALIVE_SECONDS = 15
+LINGER_SECONDS = 2  # for the rest of a body that was refused, so that its sender gets to read why
 GRACE_SECONDS = 10  # for requests under way when the service stops
 
 HEADERS = {
@@ -30,9 +33,13 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """On every answer that does not say otherwise."""
+
+HSTS = "max-age=31536000"  # a year; names below this one are their owner's to decide
 
 
 def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = routes.ENDPOINTS) -> web.Application:
@@ -43,11 +50,13 @@ def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = 
     app[POOL] = pool
     app[LINKS] = links = Links(settings)
     app[reservations.HOLDS] = reservations.together(pool, links, settings)
+    app[ROOM] = Room(settings.pool_size * PER_CONNECTION)
     app[CLOSING] = closing = asyncio.Event()
     app[streams.HUB] = Hub(pool, links, closing)
     app[openapi.DOCUMENT] = openapi.Document(endpoints)
     app[access.KEYRING] = Keyring(pool)
     app[callbacks.CERTIFICATES] = Certificates()
+    app[clerks.PINS] = Pins(settings)
     app[limits.PER_KEY] = limits.Buckets("key", settings.rate_limit_per_second)
     app[limits.PER_ADDRESS] = limits.Buckets("address", settings.public_rate_limit_per_second)
     for endpoint in endpoints:
@@ -67,6 +76,7 @@ def runner(app: web.Application) -> web.AppRunner:
         app,
         access_log=None,  # see canonical_log
         keepalive_timeout=KEEP_ALIVE_SECONDS,
+        lingering_time=LINGER_SECONDS,
         shutdown_timeout=GRACE_SECONDS,
         max_line_size=8190,
         max_field_size=8190,
@@ -78,10 +88,12 @@ def runner(app: web.Application) -> web.AppRunner:
 def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         started = time.monotonic()
-        caller = CUSTOMER if endpoint.scopes is None else access.recognise(request)
+        caller = CUSTOMER if endpoint.scopes is None else access.recognise(request, clerk=endpoint.clerk)
         if caller is None:
-            caller = await within(DEADLINE_SECONDS, access.authenticate(request))
+            caller = await within(DEADLINE_SECONDS, access.authenticate(request, clerk=endpoint.clerk))
         access.admit(endpoint, request, caller)
+        if endpoint.queues:
+            request.app[reservations.HOLDS].refuse_when_full()
         left = DEADLINE_SECONDS - (time.monotonic() - started)
         call = await endpoint.read(request, caller)
         if endpoint.streams:
@@ -90,7 +102,12 @@ def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamRe
             return await _in_time(left, _act(endpoint, call))
         return await within(left, _act(endpoint, call))
 
-    return serve
+    async def serve_where_there_is_room(request: web.Request) -> web.StreamResponse:
+        with request.app[ROOM]:
+            return await serve(request)
+
+    bounded = not (endpoint.streams or endpoint.queues or endpoint.tag == OPERATIONS)
+    return serve_where_there_is_room if bounded else serve
 
 
 async def _in_time(seconds: float, work: Coroutine[Any, Any, web.StreamResponse]) -> web.StreamResponse:
@@ -124,7 +141,14 @@ async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         if name not in headers:
             headers[name] = value
+    if request.app[SETTINGS].public_url.scheme == "https":
+        headers["Strict-Transport-Security"] = HSTS
     headers.update(request.get(limits.LIMIT, {}))
+    if access.NOBODY_AT_WORK in request:
+        headers.add(hdrs.SET_COOKIE, access.cookie(access.CLERK_COOKIE, ""))
+    if request.app[CLOSING].is_set():  # so that the next request goes to a process that stays
+        response.force_close()
+        headers[hdrs.CONNECTION] = "close"
     headers[hdrs.SERVER] = "comptoir"
     headers["X-Request-Id"] = request[REQUEST_ID]
 

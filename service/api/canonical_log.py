@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from service import metrics
+from service import metrics, traces
 from service.callers import Caller
 from service.ids import new_id
 
@@ -22,6 +22,8 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 _STORE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CLIENT_LEFT = 499  # nginx's number for it
 _CRASHED = 500
+
+_UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds, by machines
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,9 +44,18 @@ def route(request: web.Request) -> str:
 async def canonical_log(request: web.Request, handler: Handle) -> web.StreamResponse:
     """Give the request its id, and write its line when it is over."""
     request[REQUEST_ID] = request_id(request)
+    structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])  # the next request binds its own
+    where = route(request)
+    if where in _UNTRACED:
+        return await _served(request, handler)
+    parent = request.headers.get("traceparent")
+    with traces.span(f"{request.method} {where}", role="server", parent=parent, method=request.method, route=where):
+        return await _served(request, handler)
+
+
+async def _served(request: web.Request, handler: Handle) -> web.StreamResponse:
     started = time.perf_counter()
     status = _CLIENT_LEFT
-    structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])  # the next request binds its own
     try:
         response = await handler(request)
         status = response.status
@@ -62,12 +73,15 @@ def _write(request: web.Request, status: int, seconds: float) -> None:
         "milliseconds": round(seconds * 1000, 1),
     }
     if caller := request.get(CALLER):
-        facts["credential"] = caller.credential
+        facts["credential"] = caller.actor
     store = request.match_info.get("store", "")
     if _STORE.fullmatch(store):
         facts["store"] = store
     if problem := request.get(PROBLEM):
         facts["code"] = problem
+    traces.note(**facts)
+    if trace := traces.here():
+        facts["trace_id"] = trace.split("-")[1]
     if crash := request.get(CRASH):
         facts["exc_info"] = crash
     (log.error if status >= _CRASHED else log.info)("request_served", **facts)

@@ -23,7 +23,7 @@ async def create(call: Call[KeyBody]) -> Answer:
     shown: list[KeyMade] = []
 
     async def work(db: Connection) -> Answer:
-        made, text = await keys.create(db, call.body.name, call.body.scopes, stores=stores)
+        made, text = await keys.create(db, call.body.name, call.body.scopes, stores=stores, caller=call.caller)
         shown.append(KeyMade(**made.model_dump(), key=text))
         return Answer(KeyMade(**made.model_dump(), key=None), 201)
 

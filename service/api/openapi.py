@@ -14,8 +14,10 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service import errors
 from service.api import problems
+from service.api.access import DEVICE_COOKIE
 from service.api.endpoints import OPERATIONS, Endpoint, Retry
 from service.api.reading import LONGEST_KEY, LONGEST_PART
+from service.callers import Scope
 from service.errors import Problem
 from service.models.fields import Sku, StoreId
 
@@ -25,7 +27,8 @@ INTRODUCTION = """\
 Click-and-collect reservations. Times are RFC 3339 in UTC, money is in minor units with an ISO 4217 code, phones are
 E.164.
 
-**Keys.** Send `Authorization: Bearer ck_…`. A key has scopes, and may be bound to stores: another store is a 404.
+**Keys.** Send `Authorization: Bearer ck_…`. A key has scopes, and may be bound to stores: another store is a 404. A
+device that was paired with a store has the scope `counter` there; its browser sends a cookie in place of a key.
 
 **Repeats.** Where `Idempotency-Key` is taken, the same key with the same body is answered with the first answer, byte
 for byte, and `Idempotency-Replayed: true`; answers are kept for at least seven days. Steps of a reservation are safe to
@@ -45,6 +48,15 @@ _PARTS: dict[str, Schema] = {
     "store": TypeAdapter(StoreId).json_schema(),
     "sku": TypeAdapter(Sku).json_schema(),
     "id": TypeAdapter(UUID).json_schema(),
+}
+_SCHEMES: Schema = {
+    "key": {"type": "http", "scheme": "bearer", "bearerFormat": "ck_… of a key, or cd_… of a device"},
+    "device": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": DEVICE_COOKIE,
+        "description": "what a browser got when it was paired; changes need an `Origin` of ours beside it",
+    },
 }
 _ANY_PART: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_PART}
 
@@ -71,7 +83,7 @@ def spell(endpoints: Iterable[Endpoint]) -> str:
 
 def draw(endpoints: Iterable[Endpoint]) -> Schema:
     """Draw the document."""
-    drawn = [endpoint for endpoint in endpoints if endpoint.tag != OPERATIONS]
+    drawn = [endpoint for endpoint in endpoints if endpoint.tag != OPERATIONS and not endpoint.page]
     models, schemas = _schemas(drawn)
     paths: dict[str, Schema] = {}
     single: set[type[Problem]] = set()
@@ -93,7 +105,7 @@ def draw(endpoints: Iterable[Endpoint]) -> Schema:
         "tags": [{"name": tag} for tag in dict.fromkeys(endpoint.tag for endpoint in drawn)],
         "paths": paths,
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "ck_…"}},
+            "securitySchemes": _SCHEMES,
             "schemas": {"Problem": problems.SCHEMA, **dict(sorted(schemas.items()))},
             "responses": {
                 problem.__name__: _refusal([problem]) for problem in sorted(single, key=lambda one: one.__name__)
@@ -123,7 +135,7 @@ def _operation(endpoint: Endpoint, models: _Models, schemas: dict[str, Schema], 
         "operationId": "_".join(words),
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
-        "security": [{"key": [scope]} for scope in sorted(endpoint.scopes)] if endpoint.scopes else [],
+        "security": _security(endpoint),
     }
     if endpoint.description:
         operation["description"] = endpoint.description
@@ -144,6 +156,12 @@ def _operation(endpoint: Endpoint, models: _Models, schemas: dict[str, Schema], 
         }
     operation["responses"] = {**_successes(endpoint, models), **_refusals(endpoint, single)}
     return operation
+
+
+def _security(endpoint: Endpoint) -> list[Schema]:
+    """Who may: a key with any of the scopes, or a browser that is a store's device, which has the scope `counter`."""
+    keys: list[Schema] = [{"key": [scope]} for scope in sorted(endpoint.scopes or ())]
+    return [*keys, {"device": []}] if Scope.COUNTER in (endpoint.scopes or ()) else keys
 
 
 def _parts(endpoint: Endpoint) -> list[Schema]:

@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from service.api import (
+    audit,
     availability,
     board,
     callbacks,
+    clerks,
     counter,
+    devices,
     docs,
     events,
     health,
@@ -16,17 +19,21 @@ from service.api import (
     items,
     keys,
     message_policies,
+    message_templates,
     notifications,
+    privacy,
     replies,
     reservations,
     steps,
     stock,
     stores,
     streams,
+    survey,
     webhooks,
 )
 from service.api.endpoints import Endpoint
-from service.screens import customer
+from service.screens import board as board_screen
+from service.screens import customer, customer_forms, rendering
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *stores.ENDPOINTS,
@@ -35,14 +42,22 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *counter.ENDPOINTS,
     *streams.ENDPOINTS,
     *board.ENDPOINTS,
+    *board_screen.ENDPOINTS,
     *steps.ENDPOINTS,
     *customer.ENDPOINTS,
+    *customer_forms.ENDPOINTS,
     *items.ENDPOINTS,
     *stock.ENDPOINTS,
     *imports.ENDPOINTS,
     *events.ENDPOINTS,
+    *survey.ENDPOINTS,
     *keys.ENDPOINTS,
     *message_policies.ENDPOINTS,
+    *message_templates.ENDPOINTS,
+    *devices.ENDPOINTS,
+    *clerks.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *privacy.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *callbacks.ENDPOINTS,
     *notifications.ENDPOINTS,
@@ -51,7 +66,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *docs.ENDPOINTS,
 )
 
-STATIC: dict[str, Path] = {"/docs/static": docs.STATIC, "/static": customer.STATIC}
+STATIC: dict[str, Path] = {"/docs/static": docs.STATIC, "/static": rendering.STATIC}
 """Folders whose files anybody may read."""
 
 _PART = re.compile(r"\{(\w+)\}")

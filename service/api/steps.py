@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from service import changes, handover, notifications, picking, steps
+from service import attempts, changes, handover, notifications, picking, steps
+from service.access_errors import TooManyAttempts
 from service.api.endpoints import Answer, Call, Endpoint, Handler, Retry, tagged
 from service.api.reservations import ONE, SHOP
 from service.callers import Scope
@@ -81,8 +82,13 @@ async def take(call: Call[Any], *, action: str, judge: Judge) -> Answer:
 
 
 async def collect(call: Call[CollectBody]) -> Answer:
-    """Hand over, to whom the code, the token or the clerk recognises."""
-    return await take(call, action="collect", judge=partial(handover.collect, links=call.links))
+    """Hand over, to whom the code, the token or the clerk recognises; codes are not for trying out."""
+    judge = partial(handover.collect, links=call.links)
+    if call.body.code is None and call.body.token is None:
+        return await take(call, action="collect", judge=judge)
+    guess = attempts.Guess(attempts.PICKUP_CODE, call.store, call.caller.credential)
+    async with attempts.counted(call.pool, guess, WrongCode):
+        return await take(call, action="collect", judge=judge)
 
 
 Operation = Callable[..., Awaitable[str]]
@@ -106,7 +112,7 @@ async def notify(call: Call[NotifyBody]) -> Answer:
 
     async def work(db: Connection) -> Answer:
         id = call.id(missing=UnknownReservation)
-        await notifications.request(db, call.store, id, call.body.channel, actor=call.caller.credential)
+        await notifications.request(db, call.store, id, call.body.channel, actor=call.caller.actor)
         return tagged(await steps.told(db, call.store, id, links=call.links, applied=True), status=202)
 
     answer = await call.once(work)
@@ -173,7 +179,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _step(action, partial(take, action=action, judge=judge), body, summary, problems)
         for action, (body, judge, summary, problems) in _STEPS.items()
     ),
-    _step("collect", collect, CollectBody, "Hand over", (WrongCode, LinesDontFit, Superseded)),
+    _step("collect", collect, CollectBody, "Hand over", (WrongCode, TooManyAttempts, LinesDontFit, Superseded)),
     _other("/arrive", partial(happen, operation=changes.arrive), "The customer is here"),
     _other(
         "/extend",

@@ -18,7 +18,7 @@ async def put(call: Call[StoreBody]) -> Answer:
     """Make a store, or replace all of it."""
     id = checked_part(call.store, StoreId, name="store")
     async with transaction(call.pool) as db:
-        store, new = await stores.put(db, id, call.body, expected=call.if_match)
+        store, new = await stores.put(db, id, call.body, expected=call.if_match, caller=call.caller)
     return Answer(store, 201 if new else 200)
 
 

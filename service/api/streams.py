@@ -21,20 +21,20 @@ OPENING_SECONDS = 4.0
 SLOWEST_WRITE = 10.0  # seconds in which the other end must take something
 MEDIA = "text/event-stream"
 
-_HEADERS = {hdrs.CONTENT_TYPE: MEDIA, hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
+HEADERS = {hdrs.CONTENT_TYPE: MEDIA, hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
 
 
 async def stream(call: Call[None]) -> web.StreamResponse:
     """Tell the open orders, then every change, until the caller leaves, is too slow, or the service stops."""
     hub, listener = call.request.app[HUB], Listener(call.store)
-    response = web.StreamResponse(headers=_HEADERS)
+    response = web.StreamResponse(headers=HEADERS)
     try:
         first = await within(OPENING_SECONDS, _open(call, hub, listener))
         await response.prepare(call.request)
         if call.request.method == hdrs.METH_GET:
             await _tell(call, listener, response, first)
     except (ConnectionError, TimeoutError):
-        _cut(call.request)
+        cut(call.request)
     finally:
         hub.leave(listener)
     return response
@@ -54,19 +54,19 @@ def _place(call: Call[None]) -> int | None:
 
 
 async def _tell(call: Call[None], listener: Listener, response: web.StreamResponse, first: bytes) -> None:
-    await _write(response, first)
+    await write(response, first)
     beat_at = time.monotonic() + BEAT_SECONDS
     while not listener.ended:
         fresh = await listener.next(max(0.0, beat_at - time.monotonic()))
         beats = time.monotonic() >= beat_at
-        await _write(response, fresh + BEAT if beats else fresh)
+        await write(response, fresh + BEAT if beats else fresh)
         if beats:
             beat_at = time.monotonic() + BEAT_SECONDS
             if not await _may_still(call):
                 return
 
 
-async def _write(response: web.StreamResponse, frames: bytes) -> None:
+async def write(response: web.StreamResponse, frames: bytes) -> None:
     """Send, and wait until the other end has taken most of it. Raises TimeoutError, ConnectionError."""
     if frames:
         async with asyncio.timeout(SLOWEST_WRITE):
@@ -76,7 +76,7 @@ async def _write(response: web.StreamResponse, frames: bytes) -> None:
 async def _may_still(call: Call[None]) -> bool:
     """Whether the caller's key still opens this; without PostgreSQL nobody knows, and the stream goes on."""
     try:
-        await within(OPENING_SECONDS, access.authenticate(call.request))
+        await within(OPENING_SECONDS, access.authenticate(call.request, clerk=False))
     except Unauthorized:
         return False
     except Problem:
@@ -84,7 +84,7 @@ async def _may_still(call: Call[None]) -> bool:
     return True
 
 
-def _cut(request: web.Request) -> None:
+def cut(request: web.Request) -> None:
     """Close at once: what the other end has not taken is dropped, and not kept for it."""
     if request.transport is not None:
         request.transport.abort()
@@ -110,6 +110,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answers={200: None},
         problems=(UnknownStore,),
         streams=True,
+        clerk=False,
         media=MEDIA,
     ),
 )

@@ -106,8 +106,10 @@ async def ping(call: Call[None]) -> Answer:
     """Have a ping sent."""
     id = call.id()
 
+    source = str(call.settings.public_url).rstrip("/")
+
     async def work(db: Connection) -> Answer:
-        return Answer(await deliveries.ping(db, id, caller=call.caller), 202)
+        return Answer(await deliveries.ping(db, id, caller=call.caller, source=source), 202)
 
     return await call.once(work)
 
@@ -138,7 +140,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             "What happens is posted to `url` as [Standard Webhooks](https://www.standardwebhooks.com) have it: "
             "`webhook-id` is the event's id, `webhook-timestamp` the moment of this attempt, `webhook-signature` "
             "HMAC-SHA256 with the secret that this answer tells, once. The body says `type`, `timestamp` and `data`: "
-            "ids, state, version, store and order reference, as `GET /v1/events` does, and nothing personal. Events "
+            "ids, state, version, store and order reference, as `GET /v1/events` does; of the customer only what "
+            "`fields` names, under `data.customer`. With `format: cloudevents` the same is told as [CloudEvents]"
+            "(https://cloudevents.io) 1.0, in structured mode, for a CRM or a marketing system. Events "
             "of one reservation come in order, each at least once: remember the ids. Any 2xx within 15 seconds is a "
             "success; anything else is tried again after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 h, not before "
             "`Retry-After`. 410, or five days without success, switches the endpoint off (`webhook.disabled`). No "

@@ -1,72 +1,109 @@
-"""Dates, times and amounts as people of a language write them."""
+"""Dates, times and amounts as people of a language write them; each language's ways stand in its folder."""
 
+import json
 import re
 from datetime import datetime
-from typing import Literal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from service.models.fields import MINOR_DIGITS
 
-Language = Literal["fr", "en"]
+FOLDER = Path(__file__).parent
 
-DAYS = {
-    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-}
-MONTHS = {
-    "fr": [
-        *("janvier", "février", "mars", "avril", "mai", "juin"),
-        *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
-    ],
-    "en": [
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ],
-}
-SYMBOLS = {"fr": {"EUR": "€", "GBP": "£"}, "en": {"EUR": "€", "GBP": "£", "USD": "$"}}
+Language = Literal["fr", "en"]
+"""What pages are written in. Messages may speak more: see `letters.language`."""
 
 FIXED = "\u00a0"  # a space at which no line breaks
-NARROW = "\u202f"
 
-_BEFORE = re.compile(r" (?=[:;!?»€£%])")
-_AFTER = re.compile(r"(?<=«) ")
+_MARKUP = re.compile(r"(<style.*?</style>|<!--.*?-->|<[^>]*>)", re.DOTALL)
+
+
+class Ways(BaseModel):
+    """How a language spells; a template names day, date, month, clock, hour, minute, `at` (clocks: hour12, half)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    days: tuple[str, ...]  # Monday first
+    months: tuple[str, ...]
+    first: str | None = None  # of a month
+    halves: tuple[str, str] = ("am", "pm")
+    clock: str
+    clock_on_the_hour: str | None = None
+    moment: str
+    brief_moment: str  # for text messages
+    thousands: str
+    decimal: str
+    amount: str  # names number and symbol
+    amount_by_code: str  # the same where the symbol is a code of ISO 4217
+    symbols: dict[str, str]
+    fixed_before: str = ""  # marks before which a space is one that doesn't break
+    fixed_after: str = ""
+
+
+@cache
+def ways(language: str, folder: Path = FOLDER) -> Ways:
+    """Read how a language spells, from its folder."""
+    return Ways.model_validate(json.loads((folder / language / "spelling.json").read_text()))
 
 
 def language(locale: str, default: Language) -> Language:
-    """The language we write to someone of this locale (BCP 47)."""
+    """The language of a page for someone of this locale (BCP 47)."""
     spoken = locale.split("-", maxsplit=1)[0].lower()
     return "fr" if spoken == "fr" else "en" if spoken == "en" else default
 
 
-def moment(at: datetime, language: Language) -> str:
+def moment(at: datetime, language: str, folder: Path = FOLDER) -> str:
     """Spell a moment of the store's time: mardi 25 novembre à 19 h 30; Tuesday 25 November at 7:30 pm."""
-    day, month = DAYS[language][at.weekday()], MONTHS[language][at.month - 1]
-    if language == "fr":
-        number = "1er" if at.day == 1 else str(at.day)
-        minutes = f"{FIXED}{at.minute:02}" if at.minute else ""
-        return f"{day} {number}{FIXED}{month} à {at.hour}{FIXED}h{minutes}"
-    clock = f"{at.hour % 12 or 12}:{at.minute:02}{FIXED}{'am' if at.hour < 12 else 'pm'}"  # noqa: PLR2004 -- noon
-    return f"{day} {at.day}{FIXED}{month} at {clock}"
+    return _spelled(ways(language, folder).moment, at, language, folder)
 
 
-def brief_moment(at: datetime, language: Language) -> str:
+def brief_moment(at: datetime, language: str, folder: Path = FOLDER) -> str:
     """Spell a moment for a text message: 25/11 19h30; 25 Nov 19:30."""
-    if language == "fr":
-        return f"{at.day:02}/{at.month:02} {at.hour}h{at.minute:02}"
-    return f"{at.day} {MONTHS['en'][at.month - 1][:3]} {at.hour:02}:{at.minute:02}"
+    return _spelled(ways(language, folder).brief_moment, at, language, folder)
 
 
-def money(amount: int, currency: str, language: Language) -> str:
+def clock(at: datetime, language: str, folder: Path = FOLDER) -> str:
+    """Spell the time of day: 19 h 30; 7:30 pm."""
+    way = ways(language, folder)
+    template = way.clock if at.minute else way.clock_on_the_hour or way.clock
+    return template.format(hour=at.hour, hour12=at.hour % 12 or 12, half=way.halves[at.hour // 12], minute=at.minute)
+
+
+def _spelled(template: str, at: datetime, language: str, folder: Path) -> str:
+    way = ways(language, folder)
+    parts: dict[str, Any] = {
+        "day": way.days[at.weekday()],
+        "date": way.first if way.first and at.day == 1 else at.day,
+        "month": way.months[at.month - 1],
+        "hour": at.hour,
+        "minute": at.minute,
+        "clock": clock(at, language, folder),
+    }
+    return template.format(at=at, **parts)
+
+
+def money(amount: int, currency: str, language: str, folder: Path = FOLDER) -> str:
     """Spell an amount of minor units: 1 234,50 € (its spaces don't break); €1,234.50."""
+    way = ways(language, folder)
     digits = MINOR_DIGITS.get(currency, 2)
     whole, part = divmod(amount, 10**digits)
-    symbol = SYMBOLS[language].get(currency)
-    if language == "fr":
-        number = f"{whole:,}".replace(",", NARROW) + (f",{part:0{digits}}" if digits else "")
-        return f"{number}{FIXED}{symbol or currency}"
-    number = f"{whole:,}" + (f".{part:0{digits}}" if digits else "")
-    return f"{symbol}{number}" if symbol else f"{currency}{FIXED}{number}"
+    number = f"{whole:,}".replace(",", way.thousands) + (f"{way.decimal}{part:0{digits}}" if digits else "")
+    symbol = way.symbols.get(currency)
+    return (way.amount if symbol else way.amount_by_code).format(number=number, symbol=symbol or currency)
 
 
-def typeset(text: str, language: Language) -> str:
-    """French sets a space before : ; ! ? » and €, and no line breaks there; English has none."""
-    return _AFTER.sub(FIXED, _BEFORE.sub(FIXED, text)) if language == "fr" else text
+def typeset(text: str, language: str, folder: Path = FOLDER) -> str:
+    """Let no line break where the language wants none: French sets a space before : ; ! ? » and €; English does not."""
+    way = ways(language, folder)
+    if way.fixed_before:
+        text = re.sub(f" (?=[{re.escape(way.fixed_before)}])", FIXED, text)
+    return re.sub(f"(?<=[{re.escape(way.fixed_after)}]) ", FIXED, text) if way.fixed_after else text
+
+
+def typeset_page(html: str, language: str, folder: Path = FOLDER) -> str:
+    """The same for the words of a page: markup and styles, where French marks mean something else, stay as they are."""
+    parts = _MARKUP.split(html)
+    return "".join(part if n % 2 else typeset(part, language, folder) for n, part in enumerate(parts))

@@ -94,7 +94,8 @@ def _gs1(value: str) -> str:
     return value
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
+    """A number that was written as one: no text, no yes or no."""
     if isinstance(value, (bool, str)):
         raise ValueError("give a whole number")  # noqa: TRY004 -- pydantic wants a ValueError
     return value
@@ -119,7 +120,7 @@ Locale = Annotated[
 Currency = Annotated[str, Text(pattern=r"^[A-Z]{3}$"), AfterValidator(_currency), Field(examples=["EUR"])]
 Gtin = Annotated[str, Text(pattern=r"^(\d{8}|\d{12,14})$"), AfterValidator(_gs1), Field(examples=["3017620422003"])]
 Gln = Annotated[str, Text(pattern=r"^\d{13}$"), AfterValidator(_gs1)]
-Quantity = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MOST_UNITS)]
-Units = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MOST_UNITS)]
-Money = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000_000_00, description="minor units")]
+Quantity = Annotated[int, BeforeValidator(whole), Field(ge=1, le=MOST_UNITS)]
+Units = Annotated[int, BeforeValidator(whole), Field(ge=0, le=MOST_UNITS)]
+Money = Annotated[int, BeforeValidator(whole), Field(ge=0, le=1_000_000_000_00, description="minor units")]
 Moment = Annotated[AwareDatetime, PlainSerializer(spell, when_used="json"), Field(examples=["2026-11-23T18:30:00Z"])]

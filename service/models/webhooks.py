@@ -33,6 +33,8 @@ EventType = Literal[
     "reply.received",
     "webhook.disabled",
 ]
+Format = Literal["standard", "cloudevents"]
+CustomerField = Literal["name", "email", "phone", "locale", "customer_ref", "company"]
 State = Literal["pending", "sending", "delivered", "dead"]
 
 
@@ -42,10 +44,14 @@ def _sorted(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class WebhookEndpointBody(Asked):
-    """Where to send what: no events named is all of them, no stores named is all of the key's."""
+    """Where to send what, and how: no events named is all of them, no stores named is all of the key's."""
 
     url: Annotated[str, Text(min_length=1, max_length=2000), Field(examples=["https://shop.example/hooks"])]
     description: Annotated[str, Text(max_length=200)] = ""
+    format: Format = "standard"
+    fields: Annotated[tuple[CustomerField, ...], Field(max_length=20), AfterValidator(_sorted)] = Field(
+        default=(), description="What is told of the customer; nothing unless named"
+    )
     events: Annotated[tuple[EventType, ...], Field(max_length=100), AfterValidator(_sorted)] = ()
     stores: Annotated[tuple[StoreId, ...], Field(max_length=1000), AfterValidator(_sorted)] = ()
     active: bool = True
@@ -58,6 +64,8 @@ class WebhookEndpoint(Told):
     version: int
     url: str
     description: str
+    format: Format
+    fields: list[str] = Field(description="What it is told of the customer")
     events: list[str]
     stores: list[str] | None = Field(description="null: every store, also those to come")
     active: bool

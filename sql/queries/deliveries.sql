@@ -1,27 +1,39 @@
 -- name: owe
--- The deliveries that the events of these places oblige to, with the body that every attempt sends.
-with heard as materialized (
-    select e.store_id, e.seq, e.id, e.type, coalesce(e.reservation_id::text, e.sku, e.id::text) as subject, webhook_body(e) as body
+-- The deliveries that the events of these places oblige to, with the body that every attempt sends: in the format of the
+-- endpoint, and with the fields of the customer that its owner named. Each body is spelled once for all who want the same.
+with owed as materialized (
+    select e.seq, w.id as endpoint_id, w.format, w.fields
       from event e
+      join webhook_endpoint w on w.active and (w.stores is null or e.store_id = any (w.stores))
+                             and (w.events = '{}' or e.type = any (w.events))
      where e.store_id = :store and e.position > :after and e.position <= :until
-       and exists (select from webhook_endpoint w
-                    where w.active and (w.stores is null or e.store_id = any (w.stores))
-                      and (w.events = '{}' or e.type = any (w.events)))
+), spelled as materialized (
+    select e.store_id, e.seq, e.id, e.type, coalesce(e.reservation_id::text, e.sku, e.id::text) as subject,
+           o.format, o.fields, o.fields <> '{}' and e.reservation_id is not null as personal,
+           webhook_body(e, o.format, o.fields, :source::text || '/v1/stores/' || e.store_id) as body
+      from (select distinct seq, format, fields from owed) o
+      join event e on e.store_id = :store and e.seq = o.seq
 )
-insert into delivery (store_id, id, endpoint_id, event_seq, message_id, type, subject, body)
-select h.store_id, new_id(), w.id, h.seq, h.id, h.type, h.subject, h.body
-  from heard h
-  join webhook_endpoint w on w.active and (w.stores is null or h.store_id = any (w.stores))
-                         and (w.events = '{}' or h.type = any (w.events))
- order by h.seq
+insert into delivery (store_id, id, endpoint_id, event_seq, message_id, type, subject, body, format, personal)
+select s.store_id, new_id(), o.endpoint_id, s.seq, s.id, s.type, s.subject, s.body, s.format, s.personal
+  from owed o
+  join spelled s on s.seq = o.seq and s.format = o.format and s.fields = o.fields
+ order by s.seq
 on conflict on constraint delivery_is_owed_once do nothing;
 
 -- name: ping
 -- One delivery about nothing, by which an owner sees that their endpoint is reached.
-insert into delivery (store_id, id, endpoint_id, message_id, type, subject, body)
-select '', n.id, :endpoint, n.message_id, 'webhook.ping', n.id::text,
-       json_build_object('type', 'webhook.ping', 'timestamp', rfc3339(now()), 'data', json_build_object('endpoint', :endpoint::uuid))::text
-  from (select new_id() as id, new_id() as message_id) n
+insert into delivery (store_id, id, endpoint_id, message_id, type, subject, format, body)
+select '', n.id, w.id, n.message_id, 'webhook.ping', n.id::text, w.format,
+       case w.format
+       when 'cloudevents' then
+           json_build_object('specversion', '1.0', 'id', n.message_id, 'source', :source::text || '/v1/webhook-endpoints/' || w.id,
+                             'type', 'webhook.ping', 'time', rfc3339(now()), 'datacontenttype', 'application/json',
+                             'data', json_build_object('endpoint', w.id))
+       else json_build_object('type', 'webhook.ping', 'timestamp', rfc3339(now()), 'data', json_build_object('endpoint', w.id))
+       end::text
+  from webhook_endpoint w, (select new_id() as id, new_id() as message_id) n
+ where w.id = :endpoint
 returning id, message_id, type, store_id, state, attempts, last_status, reason, next_attempt_at, created_at, delivered_at;
 
 -- name: due
@@ -51,8 +63,9 @@ update delivery d
    set state = 'sending', lease_until = now() + make_interval(secs => :lease), next_attempt_at = null, updated_at = now()
   from chosen c, webhook_endpoint w
  where d.store_id = c.store_id and d.id = c.id and w.id = d.endpoint_id
-returning d.store_id, d.id, d.endpoint_id, d.lease_until, d.attempts, d.message_id, d.type, d.body, w.url, w.secret,
-          case when w.old_secret_until > now() then w.old_secret end as old_secret, extract(epoch from now())::bigint as timestamp;
+returning d.store_id, d.id, d.endpoint_id, d.lease_until, d.attempts, d.message_id, d.type, d.body, d.format, w.url, w.secret,
+          case when w.old_secret_until > now() then w.old_secret end as old_secret, extract(epoch from now())::bigint as timestamp,
+          (select e.traceparent from event e where e.store_id = d.store_id and e.seq = d.event_seq) as traceparent;
 
 -- name: park
 -- What is due but waits for an earlier one is due when that one is, so that nobody looks at it in vain until then; some

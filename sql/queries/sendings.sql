@@ -69,7 +69,7 @@ returning n.id, n.state;
 select n.id, n.store_id, n.reservation_id, n.kind, n.channel, n.person, n.address, n.locale, n.attempts, n.doubts, n.provider,
        reservation_json(r, :links::text, false, null)::text as reservation, r.token, r.delegate_name,
        s.name as store_name, s.time_zone, s.address as store_address, s.phone as store_phone, s.instructions,
-       e.data as facts
+       e.data as facts, e.traceparent
   from notification n
   join event e on e.store_id = n.store_id and e.seq = n.event_seq
   join reservation r on r.store_id = n.store_id and r.id = n.reservation_id

@@ -1,8 +1,8 @@
 -- name: create
 -- A new endpoint, with the secret that signs what it is sent.
-insert into webhook_endpoint (id, url, description, events, stores, active, secret, created_by)
-values (new_id(), :url, :description, :events::text[], :stores::text[], :active, :secret, :created_by)
-returning id, version, url, description, events, stores, active, failing_since, disabled_at, disabled_reason,
+insert into webhook_endpoint (id, url, description, format, fields, events, stores, active, secret, created_by)
+values (new_id(), :url, :description, :format, :fields::text[], :events::text[], :stores::text[], :active, :secret, :created_by)
+returning id, version, url, description, format, fields, events, stores, active, failing_since, disabled_at, disabled_reason,
           old_secret_until, created_at, updated_at;
 
 -- name: count
@@ -11,7 +11,7 @@ select count(*) from webhook_endpoint where deleted_at is null;
 
 -- name: listed
 -- Endpoints in the order they were made, from the one after `after`; for a caller of some stores, those of its stores only.
-select id, version, url, description, events, stores, active, failing_since, disabled_at, disabled_reason,
+select id, version, url, description, format, fields, events, stores, active, failing_since, disabled_at, disabled_reason,
        case when old_secret_until > now() then old_secret_until end as old_secret_until, created_at, updated_at
   from webhook_endpoint
  where deleted_at is null and (:after::uuid is null or id > :after) and (:reach::text[] is null or stores <@ :reach)
@@ -20,7 +20,7 @@ select id, version, url, description, events, stores, active, failing_since, dis
 
 -- name: find
 -- One endpoint, where the caller may see it.
-select id, version, url, description, events, stores, active, failing_since, disabled_at, disabled_reason,
+select id, version, url, description, format, fields, events, stores, active, failing_since, disabled_at, disabled_reason,
        case when old_secret_until > now() then old_secret_until end as old_secret_until, created_at, updated_at
   from webhook_endpoint
  where id = :id and deleted_at is null and (:reach::text[] is null or stores <@ :reach);
@@ -34,7 +34,8 @@ select version from webhook_endpoint
 -- name: replace
 -- All of an endpoint but its secrets. Switched on again, or moved elsewhere, it begins with a clean slate.
 update webhook_endpoint
-   set url = :url, description = :description, events = :events::text[], stores = :stores::text[], active = :active,
+   set url = :url, description = :description, format = :format, fields = :fields::text[],
+       events = :events::text[], stores = :stores::text[], active = :active,
        failing_since = case when active and url = :url then failing_since end,
        rest_until = case when active and url = :url then rest_until end,
        disabled_at = case when not :active then disabled_at end,

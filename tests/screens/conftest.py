@@ -212,4 +212,4 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> Any:
     async def nothing(*_: object) -> None:
         await asyncio.sleep(0)
 
-    return lambda: monkeypatch.setattr(streams, "_write", nothing)
+    return lambda: monkeypatch.setattr(streams, "write", nothing)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from service import keys
+from service import devices, keys
 from service.callers import Scope
 from service.database import Pool
+from service.errors import Unauthorized
 from service.manage import main
 from tests.service.test_processes import ROOT, environment
 from tests.shop import Shop
@@ -54,10 +55,26 @@ async def test_a_key_is_made_listed_and_revoked(manage: Manage, pool: Pool, shop
     assert "revoked" in printed
 
 
+async def test_a_device_is_paired_listed_and_revoked(manage: Manage, pool: Pool, shop: Shop) -> None:
+    await shop.store("lyon")
+    code, printed, _ = await manage("devices", "pair", "lyon", "Left tablet")
+    assert code == 0
+    async with pool.acquire() as db:
+        claimed = await devices.claim(db, printed.split()[0])
+    code, printed, _ = await manage("devices", "list", "--store", "lyon")
+    assert (code, printed.split()[:2], "never used" in printed) == (0, [claimed.id, "lyon"], True)
+    code, printed, _ = await manage("devices", "revoke", claimed.id)
+    assert (code, "is revoked" in printed) == (0, True)
+    with pytest.raises(Unauthorized):
+        await keys.Keyring(pool).authenticate(claimed.token)
+
+
 async def test_what_is_wrong_is_one_line(manage: Manage) -> None:
     for arguments, said in (
         (("keys", "create", "x", "--scope", "checkout", "--store", "atlantis"), "There is no store atlantis."),
         (("keys", "revoke", "nonesuch"), "There is no such key."),
+        (("devices", "pair", "atlantis", "x"), "There is no store atlantis."),
+        (("devices", "revoke", "nonesuch"), "There is no such device."),
         (("import", "/nowhere.csv"), "nowhere.csv"),
     ):
         code, _, complained = await manage(*arguments)
@@ -88,6 +105,21 @@ async def test_a_unit_too_many_is_found_and_named(manage: Manage, shop: Shop) ->
     assert "expected 2, found 3" in printed
 
 
+async def test_the_doctor_says_what_to_do_and_its_exit_says_whether(manage: Manage) -> None:
+    code, printed, _ = await manage("doctor")
+    assert code == 1, "no worker lives"
+    assert "FAIL  workers" in printed
+    assert "Start `python -m workers`." in printed
+    code, printed, _ = await manage("doctor", "--json")
+    found = {one["about"]: one for one in map(json.loads, printed.splitlines())}
+    assert (code, found["migrations"]["state"], found["workers"]["state"]) == (1, "ok", "fail")
+
+
+async def test_the_doctor_finds_wrong_settings_too(manage: Manage) -> None:
+    code, printed, _ = await manage("doctor", PORT="-1", POOL_SIZE="1")
+    assert (code, printed.count("FAIL  settings")) == (1, 2)
+
+
 async def test_migrating_twice_is_once(manage: Manage) -> None:
     code, _, _ = await manage("migrate")
     assert code == 0
@@ -116,7 +148,9 @@ async def test_a_file_is_taken_in_and_its_wrong_lines_told(manage: Manage, shop:
     assert (await shop.position("tea"))["on_hand"] == 7
 
 
-@pytest.mark.parametrize("arguments", [(), ("migrate",), ("check",), ("keys",), ("keys", "create"), ("import",)])
+@pytest.mark.parametrize(
+    "arguments", [(), ("migrate",), ("check",), ("doctor",), ("keys",), ("keys", "create"), ("import",)]
+)
 def test_every_command_explains_itself(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--help"])

@@ -19,7 +19,8 @@ BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
 
 async def say(shop: Shop, *, store: str = message_policies.DEPLOYMENT, **policy: Any) -> None:
     async with transaction(shop.pool) as db:
-        await message_policies.put(db, MessagePolicyBody.model_validate(policy), store=store)
+        asked = MessagePolicyBody.model_validate({"quiet_hours": {}} | policy)  # at any hour, unless said otherwise
+        await message_policies.put(db, asked, store=store)
 
 
 async def tell(shop: Shop) -> None:
@@ -151,7 +152,7 @@ async def test_what_comes_due_late_waits_for_the_morning_after_all(tea: Shop) ->
 
 
 async def test_a_message_may_go_out_later_than_its_event(tea: Shop) -> None:
-    await say(tea, rules=[{"kind": "ready", "channel": "sms", "delay_minutes": 20}])
+    await say(tea, quiet_hours=None, rules=[{"kind": "ready", "channel": "sms", "delay_minutes": 20}])
     await tea.ready("tea", 1, customer=BOTH)
     assert timedelta(minutes=19) < await waits(tea) <= timedelta(minutes=20)
     assert await waits(tea, channel="email") <= timedelta()

@@ -31,6 +31,7 @@ def environment(database_url: str, port: int) -> dict[str, str]:
         "DATA_KEYS": '["' + "d" * 40 + '"]',
         "PORT": str(port),
         "LOG_FORMAT": "json",
+        "DRAIN_SECONDS": "0",
     }
 
 

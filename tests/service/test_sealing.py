@@ -34,7 +34,7 @@ def told(sealer: Sealer, id: UUID, **fields: str) -> str:
 
 def test_what_was_sealed_opens_as_it_was() -> None:
     sealer, id = Sealer((NEW,)), new_id()
-    for text in ("", "a", 'quotes " and \\ and \n', "é🎁\u2028", MARK + "abcd.efgh", "x" * 1000):
+    for text in ("", "Sonnez", 'quotes " and \\ and \n', "é🎁\u2028", MARK + "abcd.efgh", "x" * 1000):
         closed = sealer.close("note", text, id)
         assert closed
         assert not text or text not in closed

@@ -180,3 +180,56 @@ async def test_a_moved_endpoint_begins_with_a_clean_slate(shop: Shop) -> None:
             moved = await webhooks.replace(db, endpoint.id, WebhookEndpointBody(**fields), caller=OWNER, private=True)
             endpoint = moved
         assert (moved.active, moved.failing_since) == (True, None)
+
+
+async def test_the_same_event_is_told_to_a_marketing_system_as_a_cloudevent(shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    plain, _ = await listen(shop)
+    forwarded, _ = await listen(shop, "https://crm.example/events", format="cloudevents")
+    held = await shop.hold("tea", 1)
+    await events.waiting_stores(shop.pool)  # begins the stream
+    await events.relay(shop.pool, "lyon", source="https://collect.example")
+    [standard], [cloud] = await owed(shop, plain), await owed(shop, forwarded)
+    told, event = json.loads(standard["body"]), json.loads(cloud["body"])
+    assert standard["message_id"] == cloud["message_id"]
+    assert (standard["format"], cloud["format"]) == ("standard", "cloudevents")
+    assert event == {
+        "specversion": "1.0",
+        "id": str(cloud["message_id"]),
+        "source": "https://collect.example/v1/stores/lyon",
+        "type": "reservation.held",
+        "subject": held["id"],
+        "time": told["timestamp"],
+        "datacontenttype": "application/json",
+        "data": told["data"],
+    }
+
+
+@pytest.mark.parametrize("format", ["standard", "cloudevents"])
+async def test_of_the_customer_an_endpoint_hears_the_fields_its_owner_named(shop: Shop, format: str) -> None:
+    await shop.stock("tea", 5)
+    nothing, _ = await listen(shop, format=format)
+    some, _ = await listen(shop, format=format, fields=["name", "email", "company"])
+    customer = {"name": "Canari Jaune", "email": "canari@atelier.example", "phone": "+33639980000", "locale": "fr-FR"}
+    held = await shop.hold("tea", 1, customer=customer)
+    await shop.stock("cup", 0)
+    await relay(shop)
+    about = {row["subject"]: row for row in await owed(shop, some)}
+    stored = await shop.pool.fetchrow("select customer_name as name, email from reservation")
+    assert stored is not None
+    assert json.loads(about[held["id"]]["body"])["data"]["customer"] == dict(stored)
+    assert "3998" not in about[held["id"]]["body"]
+    assert [row["subject"] for row in about.values() if row["personal"]] == [held["id"]]
+    for row in await owed(shop, nothing):
+        assert "customer" not in json.loads(row["body"])["data"]
+        assert not row["personal"]
+
+
+async def test_a_customer_who_was_forgotten_is_not_told_of(shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    endpoint, _ = await listen(shop, fields=["name", "email"])
+    await shop.hold("tea", 1)
+    await shop.pool.execute("update reservation set customer_name = null, email = null")
+    await relay(shop)
+    [row] = await owed(shop, endpoint)
+    assert "customer" not in json.loads(row["body"])["data"]

@@ -139,7 +139,7 @@ async def test_words_that_cannot_be_written_wait_for_better_ones(shop: Shop, mon
     await tell(shop)
     carrier = Moody([])
     with monkeypatch.context() as broken:
-        broken.setattr("service.messages.letters.MOMENT", None)
+        broken.setattr("service.messages.facts.MOMENT", None)
         await send(shop, carrier)
     assert await fate(shop) == ("pending", "unwritable")
     await send(shop, carrier)

@@ -14,9 +14,9 @@ async def test_kept_answers_go_after_eight_days(shop: Shop) -> None:
     await shop.pool.execute(
         "update idempotency set created_at = now() - interval '9 days' where key = (select min(key) from idempotency)"
     )
-    assert await tidy(shop.pool) == 1
+    assert await tidy(shop.pool, shop.settings) == 1
     assert await shop.pool.fetchval("select count(*) from idempotency") == 1
-    assert await tidy(shop.pool) == 0
+    assert await tidy(shop.pool, shop.settings) == 0
 
 
 async def test_codes_are_forgotten_thirty_days_after_the_end(shop: Shop) -> None:
@@ -27,7 +27,7 @@ async def test_codes_are_forgotten_thirty_days_after_the_end(shop: Shop) -> None
     await shop.pool.execute(
         "update reservation set ended_at = now() - interval '31 days' where order_ref = $1", old["order_ref"]
     )
-    assert await tidy(shop.pool) == 1
+    assert await tidy(shop.pool, shop.settings) == 1
     rows = await shop.pool.fetch("select order_ref from reservation where pickup_code is null and token is null")
     assert [row["order_ref"] for row in rows] == [old["order_ref"]]
     assert await shop.pool.fetchval("select count(*) from reservation where pickup_code is not null") == 2
@@ -45,7 +45,7 @@ async def test_captured_messages_and_workers_long_gone_go(shop: Shop) -> None:
         "insert into worker (id, host, seen_at)"
         " select new_id(), 'h', now() - make_interval(hours => h) from unnest(array[1, 25]) h"
     )
-    assert await tidy(shop.pool) == 2
+    assert await tidy(shop.pool, shop.settings) == 2
     assert await shop.pool.fetchval("select count(*) from captured_message") == 1
     assert await shop.pool.fetchval("select count(*) from worker") == 1
 
@@ -66,7 +66,7 @@ async def test_webhooks_go_after_a_month_and_with_their_endpoint(shop: Shop) -> 
     )
     async with transaction(shop.pool) as db:
         await webhooks.remove(db, gone.id, caller=OWNER)
-    while await tidy(shop.pool):
+    while await tidy(shop.pool, shop.settings):
         pass
     assert await shop.pool.fetchval("select count(*) from delivery") == 3
     [left] = await shop.pool.fetch("select id, old_secret from webhook_endpoint")

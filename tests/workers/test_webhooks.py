@@ -30,7 +30,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def sender(shop: Shop) -> AsyncIterator[Sender]:
-    sender = Sender(shop.pool, Outside(private=True))
+    sender = Sender(shop.pool, Outside(private=True), sealer=shop.links.sealer)
     yield sender
     await sender.close()
 
@@ -79,6 +79,29 @@ async def test_three_failures_and_a_success_are_one_message(shop: Shop, sender: 
         assert seen.verified(secret)["data"]["id"] == held["id"]
     row = await one(shop)
     assert (row["state"], row["attempts"], row["last_status"], row["reason"]) == ("delivered", 4, 204, None)
+
+
+async def test_a_cloudevent_is_the_same_bytes_at_every_attempt_whatever_changes_meanwhile(
+    shop: Shop, sender: Sender, receiver: Receiver
+) -> None:
+    endpoint, secret = await listen(shop, receiver.url, format="cloudevents", fields=["name", "email"])
+    held = await told(shop)
+    receiver.answers = [500]
+    await send_all(shop, sender)
+    await shop.pool.execute("update reservation set customer_name = 'Somebody Else'")
+    async with transaction(shop.pool) as db:
+        body = WebhookEndpointBody(url=receiver.url, format="standard")
+        await webhooks.replace(db, endpoint.id, body, caller=OWNER, private=True)
+    await send_all(shop, sender)
+    first, second = receiver.seen
+    assert (first.id, first.body) == (second.id, second.body)
+    assert {seen.headers["content-type"] for seen in receiver.seen} == {"application/cloudevents+json; charset=utf-8"}
+    event = second.verified(secret)
+    assert (event["id"], event["subject"]) == (second.id, held["id"])
+    assert event["data"]["customer"] == {"name": "Camille Durand", "email": "camille@atelier.example"}
+    assert "camille@" not in await shop.pool.fetchval("select body from delivery"), (
+        "what is sealed at rest stays sealed"
+    )
 
 
 async def test_each_attempt_waits_longer_and_the_tenth_is_the_last(
@@ -297,7 +320,7 @@ async def test_several_senders_send_each_once(shop: Shop, receiver: Receiver) ->
     await listen(shop, receiver.url)
     for _ in range(40):
         await told(shop)
-    senders = [Sender(shop.pool, Outside(private=True)) for _ in range(4)]
+    senders = [Sender(shop.pool, Outside(private=True), sealer=shop.links.sealer) for _ in range(4)]
     await asyncio.gather(*(send(sender) for sender in senders))
     for sender in senders:
         await sender.close()

@@ -12,6 +12,7 @@ import pytest
 import redis.asyncio
 
 from demo.servers import Valkey
+from service import migrations
 from tests.shop import Shop
 from tests.workers.conftest import MailServer, Start, count, orders, until
 
@@ -133,6 +134,19 @@ async def test_a_wake_up_crosses_from_one_worker_to_another(shop: Shop, worker: 
 
     await until(answered)
     await client.aclose()
+
+
+async def test_it_waits_for_migrations_and_then_begins(shop: Shop, worker: Start) -> None:
+    await orders(shop, 1)
+    await shop.pool.execute("delete from schema_migrations where version = $1", migrations.newest())
+    try:
+        one = await worker()
+        await until(lambda: "database_lacks_migrations" in one.said())
+        assert await shop.pool.fetchval("select count(*) from worker") == 0
+    finally:
+        await shop.pool.execute("insert into schema_migrations values ($1)", migrations.newest())
+    await everything_told(shop, 1)
+    assert "round_failed" not in one.said()
 
 
 async def test_it_waits_for_postgres_and_comes_back_with_it(shop: Shop, worker: Start) -> None:

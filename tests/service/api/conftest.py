@@ -136,7 +136,7 @@ class Api:
             return  # a page for people, also where it says that there is nothing
         assert told.status in endpoint.answers, where
         model = endpoint.answers[told.status]
-        if told.status in {204, 303}:
+        if told.status in {204, 303, 304}:
             return
         assert media == endpoint.media, where
         if model is not None:

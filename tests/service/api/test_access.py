@@ -1,4 +1,4 @@
-"""Every endpoint, tried by callers who may not: nobody, nonsense, the wrong scope, another store's key."""
+"""Every endpoint, tried by callers who may not: nobody, nonsense, the wrong scope, another store's key or device."""
 
 import re
 from uuid import uuid4
@@ -11,6 +11,7 @@ from service.api.endpoints import OPERATIONS, Answer, Call, Endpoint
 from service.callers import Scope
 from service.models.health import Alive
 from tests.service.api.conftest import Api, Told, serve
+from tests.service.api.counters import Device, pair
 from tests.shop import Shop, settings_for
 
 CLOSED = [endpoint for endpoint in routes.ENDPOINTS if endpoint.scopes is not None]
@@ -70,9 +71,50 @@ async def test_another_store_is_no_more_there_than_one_that_does_not_exist(
     assert words(anothers) == words(nobodys)
 
 
+@pytest.fixture
+async def device(api: Api, shop: Shop) -> Device:
+    """A device in lyon, at which a clerk works."""
+    await shop.store("lyon")
+    await shop.store("lille")
+    paired = await pair(api)
+    await paired.enter(await paired.welcome())
+    return paired
+
+
+@every_closed
+async def test_a_device_gets_no_further_than_its_counter(device: Device, endpoint: Endpoint) -> None:
+    assert endpoint.scopes
+    if Scope.COUNTER in endpoint.scopes:
+        if "{store}" in endpoint.path:
+            anothers = await device.ask(endpoint.method, address(endpoint, "lille"))
+            nobodys = await device.ask(endpoint.method, address(endpoint, "atlantis"))
+            assert (anothers.status, anothers.json["code"]) == (404, "unknown_store")
+            assert words(anothers) == words(nobodys)
+        return
+    told = await device.ask(endpoint.method, address(endpoint))
+    assert (told.status, told.json["code"]) == (403, "forbidden")
+
+
+@every_closed
+async def test_a_revoked_device_a_clerk_long_gone_and_another_site_get_in_nowhere(
+    device: Device, shop: Shop, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if endpoint.method not in {"GET", "HEAD"}:
+        told = await device.ask(endpoint.method, address(endpoint), Origin="https://evil.example")
+        assert told.status == 403
+    if endpoint.clerk:
+        await shop.pool.execute("update clerk_session set ended_at = now()")
+        told = await device.ask(endpoint.method, address(endpoint))
+        assert (told.status, told.json["reason"]) == (401, "clerk_session_over")
+    await shop.pool.execute("update device set revoked_at = now()")
+    monkeypatch.setattr(keys, "FRESH_SECONDS", -1)  # what is believed of it is older
+    told = await device.ask(endpoint.method, address(endpoint))
+    assert (told.status, told.json["code"], told.json.get("reason")) == (401, "unauthorized", None)
+
+
 async def test_what_is_open_is_meant_to_be() -> None:
     opened = {endpoint.path for endpoint in routes.ENDPOINTS if endpoint.scopes is None and endpoint.tag != OPERATIONS}
-    meant = ("/p/", "/s/", "/callbacks/", "/v1/devices/claim", "/screen", "/inbox", "/board")
+    meant = ("/p/", "/s/", "/callbacks/", "/v1/devices/claim", "/screen", "/inbox", "/board", "/pair", "/admin")
     assert [path for path in opened if not path.startswith(meant)] == []
 
 

@@ -1,6 +1,9 @@
 """The customer's page: what a link opens, and what it lets its holder do."""
 
+import re
 from uuid import UUID
+
+import pytest
 
 from tests.service.api.conftest import Api
 from tests.shop import Shop
@@ -39,7 +42,9 @@ async def test_the_page_says_where_the_order_is_in_the_customers_language(api: A
     code = ready["pickup_code"]
     assert f"{code[:3]} {code[3:]}" in french.text
     assert "<svg" in french.text
-    assert "http" not in french.text.replace("http://www.w3.org/2000/svg", ""), "it asks nothing of the outside"
+    assert re.findall(r"""(?:src|<link[^>]+href)=["']?(?!/|data:)([^"'>]+)""", french.text) == [], (
+        "asked of the outside"
+    )
     assert "default-src 'none'" in french.headers["Content-Security-Policy"]
     gone = await api.get("/p/" + "2" * 24, key="", headers={"Accept": "text/html"})
     assert (gone.status, "aucune commande" in gone.text) == (404, True)
@@ -55,9 +60,15 @@ async def test_the_customer_arrives_extends_and_names_someone(api: Api, shop: Sh
     assert (await api.post(f"{page}/extend", key="")).json["code"] == "already_extended"
     named = await api.post(f"{page}/delegate", {"name": "Alix"}, key="")
     assert named.json["delegate"] == "Alix"
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
     back = await api.request("POST", f"{page}/delegate", data="name=Sasha&phone=", key="", headers=form)
     assert (back.status, back.headers["Location"]) == (303, page)
+    dialled = await api.request(
+        "POST", f"{page}/delegate", data="name=Sasha&phone=06 39 98 12 34", key="", headers=form
+    )
+    assert dialled.status == 303
+    delegate = (await api.get(f"/v1/stores/lyon/reservations/{ready['id']}")).json["delegate"]
+    assert delegate == {"name": "Sasha", "phone": "+33639981234"}
     cancelled = await api.post(f"{page}/cancel", key="")
     assert (cancelled.json["state"], cancelled.json["can"]) == ("cancelled", [])
     assert (await shop.position("tea"))["reserved"] == 0
@@ -94,3 +105,59 @@ async def test_an_old_link_stays_closed_when_its_code_is_given_again(api: Api, s
         "update reservation set pickup_code = $2 where id = $1", UUID(new["id"]), row["pickup_code"]
     )
     assert (await api.get(f"/p/{row['token']}", key="")).status == 404
+
+
+async def test_a_form_that_is_refused_comes_back_with_what_was_typed_and_why(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    page = path_of(await shop.ready("tea", 2))
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+    wrong = await api.request("POST", f"{page}/delegate", data="name=Sasha&phone=call+me", key="", headers=form)
+    assert wrong.status == 422
+    assert "Ce numéro de téléphone ne convient pas" in wrong.text
+    assert 'value="Sasha"' in wrong.text
+    assert 'aria-invalid="true"' in wrong.text
+    await api.post(f"{page}/extend", key="")
+    again = await api.request("POST", f"{page}/extend?lang=en", data="", key="", headers=form)
+    assert (again.status, "was kept longer once already" in again.text) == (409, True)
+
+
+async def test_the_page_says_until_when_it_would_wait_and_when_the_store_is_open(api: Api, shop: Shop) -> None:
+    week = [{"days": ["mo", "tu", "we", "th", "fr", "sa", "su"], "opens": "09:00", "closes": "19:30"}]
+    await shop.store("lyon", opening_hours=week, latitude=45.7617, longitude=4.8357)
+    await shop.stock("tea", 5)
+    ready = await shop.ready("tea", 1)
+    seen = (await api.get(path_of(ready), key="")).json
+    assert seen["extends_to"] > seen["collect_by"]
+    assert [len(seen["store"]["today"]["openings"]), seen["store"]["latitude"]] == [1, 45.7617]
+    text = (await api.get(path_of(ready), key="", headers={"Accept": "text/html"})).text
+    assert "9\u00a0h – 19\u00a0h\u00a030" in text
+    assert "mlat=45.76170&amp;mlon=4.83570" in text
+
+
+async def test_who_has_the_page_as_it_is_is_told_only_that(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    ready = await shop.ready("tea", 1)
+    first = await api.get(path_of(ready), key="", headers={"Accept": "text/html"})
+    asked = {"Accept": "text/html", "If-None-Match": first.headers["ETag"]}
+    assert (await api.get(path_of(ready), key="", headers=asked)).status == 304
+    assert (await api.get(path_of(ready) + "?lang=en", key="", headers=asked)).status == 200
+    await api.post(f"{path_of(ready)}/arrive", key="")
+    assert (await api.get(path_of(ready), key="", headers=asked)).status == 200
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+async def test_every_state_has_its_words(api: Api, shop: Shop, locale: str) -> None:
+    await shop.stock("tea", 50)
+    customer = {"name": "Camille", "email": "c@atelier.example", "locale": locale}
+    held = await shop.hold("tea", 1, customer=customer)
+    confirmed = await shop.confirm(await shop.hold("tea", 1, customer=customer))
+    picking = await shop.take("pick", await shop.confirm(await shop.hold("tea", 1, customer=customer)))
+    lapsed = await shop.take("lapse", await shop.ready("tea", 1, customer=customer))
+    cancelled = await shop.cancel(await shop.hold("tea", 1, customer=customer))
+    collected = await shop.collected("tea", 1, customer=customer)
+    lines = [{"sku": "tea", "quantity": 1, "sellable": True}]
+    returned = await shop.take("return", await shop.collected("tea", 1, customer=customer), lines=lines)
+    for one in (held, confirmed, picking, lapsed, cancelled, collected, returned):
+        told = await api.get(path_of(one), key="", headers={"Accept": "text/html"})
+        assert told.status == 200, one["state"]
+        assert f'<html lang="{locale[:2]}">' in told.text

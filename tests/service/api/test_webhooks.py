@@ -35,7 +35,7 @@ async def near(shop: Shop, database_url: str) -> AsyncIterator[Api]:
 async def send(shop: Shop) -> None:
     """Relay what happened, and send what is due."""
     await relay(shop)
-    sender = Sender(shop.pool, Outside(private=True))
+    sender = Sender(shop.pool, Outside(private=True), sealer=shop.links.sealer)
     await sender.send_due()
     await sender.finish()
     await sender.close()
@@ -171,6 +171,35 @@ async def test_a_ping_arrives_and_is_seen_among_the_deliveries(near: Api, shop: 
         1,
         204,
     )
+
+
+async def test_a_cloudevents_endpoint_says_its_format_and_fields_and_is_pinged_in_it(
+    near: Api, shop: Shop, receiver: Receiver
+) -> None:
+    asked = {"url": receiver.url, "format": "cloudevents", "fields": ["phone", "email", "email"]}
+    made = await near.post(PATH, asked)
+    one = f"{PATH}/{made.json['id']}"
+    assert ((await near.get(one)).json["format"], made.json["fields"]) == ("cloudevents", ["email", "phone"])
+    assert (await near.post(one + "/test")).status == 202
+    await send(shop)
+    [seen] = receiver.seen
+    assert seen.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
+    assert seen.verified(made.json["secret"]) == {
+        "specversion": "1.0",
+        "id": seen.id,
+        "source": f"http://shop.example/v1/webhook-endpoints/{made.json['id']}",
+        "type": "webhook.ping",
+        "time": seen.told["time"],
+        "datacontenttype": "application/json",
+        "data": {"endpoint": made.json["id"]},
+    }
+    changed = await near.put(one, {"url": receiver.url})
+    assert (changed.json["format"], changed.json["fields"]) == ("standard", [])
+
+
+async def test_what_is_no_format_and_no_field_is_refused(api: Api) -> None:
+    refused = await api.post(PATH, {**ASKED, "format": "xml", "fields": ["shoe_size"]})
+    assert (refused.status, sorted(codes(refused))) == (422, ["/fields/0", "/format"])
 
 
 async def test_who_is_switched_off_is_not_pinged(api: Api) -> None:

@@ -34,6 +34,13 @@ LETTER = Letter(
 )
 
 
+def test_only_what_one_may_do_without_has_a_button_to_end_it() -> None:
+    assert compose(LETTER)["List-Unsubscribe"] is None
+    reminder = compose(replace(LETTER, kind="reminder", opt_out="https://shop.example/o/2222H7"))
+    assert reminder["List-Unsubscribe"] == "<https://shop.example/o/2222H7>"
+    assert reminder["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
 async def test_a_letter_arrives_as_it_was_written(mail: MailServer) -> None:
     await Smtp(mail.url).send(LETTER)
     [message] = mail.mailbox.taken

@@ -1,0 +1,97 @@
+"""The clerks of a store: named, given a PIN, and recognised at their store's devices."""
+
+import hmac
+from uuid import UUID
+
+from service import keys, queries
+from service.access_errors import UnknownClerk, WrongPin
+from service.attempts import PIN, Guess
+from service.callers import Caller
+from service.database import Connection, Pool, connection, transaction
+from service.ids import new_id
+from service.models.clerks import Clerk, ClerkBody, ClerkChange, Clerks, ClerkSessionBody
+from service.pins import Pins
+
+SQL = queries.load("clerks")
+
+
+async def create(db: Connection, store: str, body: ClerkBody, *, pins: Pins) -> Clerk:
+    """Welcome a clerk, who may work at every device of the store."""
+    row = await SQL["create"].row(
+        db, store=store, id=new_id(), name=body.name, pin_hash=await pins.hash(body.pin.get_secret_value())
+    )
+    assert row is not None  # noqa: S101 -- an insert returns its row
+    return Clerk(**row)
+
+
+async def listed(db: Connection, store: str) -> Clerks:
+    """The clerks of a store by name, and after them those who left."""
+    return Clerks(items=[Clerk(**row) for row in await SQL["listed"].rows(db, store=store)])
+
+
+async def replace(db: Connection, store: str, id: UUID, body: ClerkChange, *, pins: Pins) -> Clerk:
+    """Give a clerk another name, or another PIN, which ends where they work under the old one. Raises UnknownClerk."""
+    pin_hash = None if body.pin is None else await pins.hash(body.pin.get_secret_value())
+    row = await SQL["replace"].row(db, store=store, id=id, name=body.name, pin_hash=pin_hash)
+    if row is None:
+        raise UnknownClerk
+    return Clerk(**row)
+
+
+async def leave(db: Connection, store: str, id: UUID) -> Clerk:
+    """Let a clerk work here no more, from this moment on. Raises UnknownClerk."""
+    row = await SQL["leave"].row(db, store=store, id=id)
+    if row is None:
+        raise UnknownClerk
+    return Clerk(**row)
+
+
+async def begin(pool: Pool, device: Caller, body: ClerkSessionBody, *, pins: Pins) -> str:
+    """Let a clerk work at a device; what proves it from now on is told this once.
+
+    Raises WrongPin, alike for who is no clerk here, and TooManyAttempts after five: of this clerk, at this device only.
+    """
+    store = device.only_store
+    guess = Guess(PIN, store, f"{device.credential}/clerk:{body.clerk}")
+    async with connection(pool) as db:
+        kept = await SQL["pin"].value(db, store=store, id=body.clerk)
+    count = (await guess.take(pool))[0] if kept else 0
+    pin = body.pin.get_secret_value()
+    agreed = await pins.verify(pin, kept)
+    if not agreed or kept is None:
+        if kept:
+            await guess.failed(pool, count)
+        raise WrongPin
+    newer = await pins.hash(pin) if agreed.outdated else None
+    id, secret = keys.new_id(), keys.new_secret()
+    async with transaction(pool) as db:
+        if newer:
+            await SQL["rehash"].run(db, store=store, id=body.clerk, pin_hash=newer, old_hash=kept)
+        begun = await SQL["begin"].row(
+            db, store=store, id=id, device=device.device, clerk=body.clerk, secret_hash=keys.digest(secret)
+        )
+        if begun is None:
+            raise WrongPin
+    await guess.forgive(pool)
+    return keys.spell(id, secret, prefix=keys.SESSION)
+
+
+async def working(pool: Pool, device: Caller, text: str, *, deed: bool) -> UUID | None:
+    """Who works at a device under this session, or nobody any more; a `deed` keeps it open for another while."""
+    parts = keys.read(text, prefix=keys.SESSION)
+    if parts is None:
+        return None
+    (id, secret), store = parts, device.only_store
+    async with connection(pool) as db:
+        row = await SQL["working"].row(db, store=store, id=id, device=device.device)
+        if row is None or not hmac.compare_digest(keys.digest(secret), row["secret_hash"]):
+            return None
+        if deed and row["unnoted"]:
+            await SQL["note_deed"].run(db, store=store, id=id)
+    clerk: UUID = row["clerk_id"]
+    return clerk
+
+
+async def end(db: Connection, device: Caller) -> None:
+    """Nobody works at the device any more."""
+    await SQL["end"].run(db, store=device.only_store, device=device.device)

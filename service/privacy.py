@@ -1,0 +1,95 @@
+"""What is known of people: forgotten when its time is over, told and forgotten when they ask."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from asyncpg import Record
+
+from service import audit, events, notifications, queries, reservations
+from service.callers import Caller
+from service.database import Connection, Pool, transaction
+from service.links import Links
+from service.models.privacy import Erased, ErasedOne, PersonBody, WaitingOne
+
+SQL = queries.load("privacy")
+
+MOST_AT_ONCE = 500  # reservations in one transaction
+MOST_TOLD = 200  # reservations in one export
+
+FORGETTING = ("forget", "forget_addresses", "forget_replies", "forget_captured", "forget_words", "forget_answers")
+"""What is done to reservations that ended, in this order: answers are told anew after the rest is gone."""
+
+
+async def forget_due(pool: Pool, store: str, *, days: int, links: Links) -> int:
+    """Forget the people of a store's reservations that ended so many days ago, and of those who asked; how many.
+
+    Ids, quantities, times and states stay, so that counts and the ledger stay true.
+    """
+    async with transaction(pool) as db:
+        ids = [row["id"] for row in await SQL["due"].rows(db, store=store, days=days, limit=MOST_AT_ONCE)]
+        if ids:
+            await _forget(db, store, ids, links)
+        return len(ids)
+
+
+async def _forget(db: Connection, store: str, ids: Sequence[UUID], links: Links) -> None:
+    for name in FORGETTING:
+        more = {"links": links.prefix} if name == "forget_answers" else {}
+        await SQL[name].run(db, store=store, ids=list(ids), **more)
+
+
+async def export(db: Connection, person: PersonBody, *, caller: Caller, links: Links) -> str:
+    """All that is known of a person in the caller's stores, as JSON: reservations, their history, their messages.
+
+    The newest 200 reservations at most; `complete` says whether these are all.
+    """
+    rows = await _of_person(db, person, caller, links, limit=MOST_TOLD + 1)
+    items = []
+    for row in rows[:MOST_TOLD]:
+        store, id = row["store_id"], row["id"]
+        told = await reservations.find(db, store, id, links=links)
+        history = ",".join(await events.of_reservation(db, store, id))
+        messages = ",".join(one.model_dump_json() for one in await notifications.of_reservation(db, store, id))
+        items.append(f'{{"reservation":{told},"events":[{history}],"messages":[{messages}]}}')
+        await audit.note(db, caller, "privacy.exported", id, store=store)
+    complete = "true" if len(rows) <= MOST_TOLD else "false"
+    return f'{{"items":[{",".join(items)}],"complete":{complete}}}'
+
+
+async def erase(db: Connection, person: PersonBody, *, caller: Caller, links: Links) -> Erased:
+    """Forget a person in the caller's stores: now where the order has ended, else as soon as it has.
+
+    Asked again, it answers the same as long as the order can be found by what was asked.
+    """
+    rows = await _of_person(db, person, caller, links)
+    ended: dict[UUID, bool] = {row["id"]: True for row in rows if row["forgotten"]}
+    for store in sorted({row["store_id"] for row in rows if not row["forgotten"]}):
+        asked = [row["id"] for row in rows if row["store_id"] == store and not row["forgotten"]]
+        locked = {row["id"]: row["ended"] for row in await SQL["lock"].rows(db, store=store, ids=asked)}
+        ended |= locked
+        await SQL["ask"].run(db, store=store, ids=asked)
+        await _forget(db, store, [id for id, over in locked.items() if over], links)
+        for id, over in locked.items():
+            await audit.note(db, caller, "privacy.erased" if over else "privacy.erase_asked", id, store=store)
+    return Erased(
+        erased=[ErasedOne(**_named(row)) for row in rows if ended[row["id"]]],
+        waiting=[WaitingOne(**_named(row), state=row["state"]) for row in rows if not ended[row["id"]]],
+    )
+
+
+def _named(row: Record) -> dict[str, object]:
+    return {"store": row["store_id"], "id": row["id"], "order_ref": row["order_ref"]}
+
+
+async def _of_person(
+    db: Connection, person: PersonBody, caller: Caller, links: Links, *, limit: int | None = None
+) -> list[Record]:
+    return await SQL["of_person"].rows(
+        db,
+        order_ref=person.order_ref,
+        customer_ref=person.customer_ref,
+        emails=links.sealer.prefixes(person.email) if person.email else [],
+        phone=person.phone,
+        stores=None if caller.stores is None else sorted(caller.stores),
+        limit=limit,
+    )

@@ -1,0 +1,104 @@
+-- name: due
+-- The store's reservations whose people are to be forgotten: so many days after the end, or soon after it where they asked.
+select id from reservation
+ where store_id = :store and customer_name is not null
+   and (ended_at < now() - make_interval(days => :days) or erase_asked_at is not null and ended_at < now() - interval '1 hour')
+ order by ended_at limit :limit for update skip locked;
+
+-- name: forget
+-- Nothing personal is left of these reservations; ids, quantities and times stay.
+update reservation
+   set customer_name = null, email = null, phone = null, customer_ref = null, company = null, delegate_name = null,
+       delegate_phone = null, note = null, pickup_code = null, token = null,
+       checked_by = case when checked_by in ('code', 'token') then checked_by end
+ where store_id = :store and id = any (:ids::uuid[]);
+
+-- name: forget_addresses
+-- Nor of the messages about them; what waits to be sent goes nowhere.
+update notification set address = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and address is not null;
+
+-- name: forget_replies
+-- Nor of what they wrote back.
+update reply set body = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and body is not null;
+
+-- name: forget_captured
+-- Nor of those that were captured.
+delete from captured_message where store_id = :store and reservation_id = any (:ids::uuid[]);
+
+-- name: forget_words
+-- Nor of what people wrote as a reason.
+update event set data = data - array['reason', 'text', 'note']
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and data ?| array['reason', 'text', 'note'];
+
+-- name: forget_answers
+-- Nor of the first answers to their Idempotency-Keys: a replay tells them as they are now.
+update idempotency i
+   set body = reservation_json(r, :links::text, false, null)::text
+  from reservation r
+ where i.store_id = :store and i.body like '{"id":"%'
+   and r.store_id = :store and r.id = any (:ids::uuid[]) and r.id::text = substring(i.body from 8 for 36);
+
+-- name: of_person
+-- The reservations of an order, a customer, an e-mail address (by how it begins, sealed) or a phone, in these stores
+-- (null: all), the newest first; each branch is one look into an index, but the phone's.
+select p.store_id, p.id, p.order_ref, p.state, p.customer_name is null as forgotten, p.ended_at is not null as ended
+  from (select store_id, id, order_ref, state, customer_name, ended_at from reservation where order_ref = :order_ref
+        union all
+        select store_id, id, order_ref, state, customer_name, ended_at from reservation where customer_ref = :customer_ref
+        union all
+        select store_id, id, order_ref, state, customer_name, ended_at from reservation
+         where email is not null and left(email, 21) = any (:emails::text[])
+        union all
+        select store_id, id, order_ref, state, customer_name, ended_at from reservation
+         where :phone::text is not null and phone = :phone) p
+ where :stores::text[] is null or p.store_id = any (:stores::text[])
+ order by p.id desc
+ limit :limit;
+
+-- name: lock
+-- These reservations, each kept until the transaction ends: whether it has ended.
+select id, ended_at is not null as ended
+  from reservation
+ where store_id = :store and id = any (:ids::uuid[])
+ order by id for update;
+
+-- name: ask
+-- These are forgotten as soon as they have ended.
+update reservation set erase_asked_at = coalesce(erase_asked_at, now())
+ where store_id = :store and id = any (:ids::uuid[]);
+
+-- name: sealed
+-- What is sealed of the next reservations of a store, kept until it is sealed anew.
+select id, email, company, note, delegate_name, delegate_phone
+  from reservation
+ where store_id = :store and id > :after
+ order by id limit :limit for update;
+
+-- name: renew
+-- The same under another key.
+update reservation
+   set email = :email, company = :company, note = :note, delegate_name = :delegate_name, delegate_phone = :delegate_phone
+ where store_id = :store and id = :id;
+
+-- name: sealed_addresses
+-- The addresses of messages about these reservations.
+select id, reservation_id, channel, address from notification
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and address is not null
+ order by id for update;
+
+-- name: renew_address
+-- The same under another key.
+update notification set address = :address where store_id = :store and id = :id;
+
+-- name: sealed_answers
+-- The next kept answers of a store that hold something sealed.
+select credential, operation, key, body from idempotency
+ where store_id = :store and (credential, operation, key) > (:credential, :operation, :key) and position(:mark in body) > 0
+ order by credential, operation, key limit :limit;
+
+-- name: renew_answer
+-- The same under another key.
+update idempotency set body = :body
+ where store_id = :store and credential = :credential and operation = :operation and key = :key;

@@ -1,0 +1,98 @@
+"""What can be guessed is guessed ten times and no more, whoever restarts what."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from service import attempts, codes
+from service.attempts import PICKUP_CODE, Guess
+from service.database import connection
+from service.errors import TooLate, WrongCode
+from tests.service.api.conftest import Api, Told, api, serve
+from tests.service.api.counters import Device, pair
+from tests.shop import Shop, settings_for
+
+__all__ = ["api"]
+
+LATER = "update attempt set failed_at = array(select at - interval '15 minutes' from unnest(failed_at) at)"
+
+
+def another(code: str) -> str:
+    """A code that could be one, and is not this."""
+    return next(fresh for fresh in iter(codes.new_code, "") if fresh != code)
+
+
+async def collect(device: Device, order: dict[str, Any], code: str) -> Told:
+    """Hand over by this code."""
+    return await device.ask("POST", f"/v1/stores/lyon/reservations/{order['id']}/collect", {"code": code})
+
+
+async def test_ten_wrong_pickup_codes_stop_a_device_until_the_window_is_over(
+    api: Api, shop: Shop, database_url: str
+) -> None:
+    await shop.stock("tea", 9)
+    order = await shop.ready("tea", 1)
+    device, other = await pair(api), await pair(api, name="Right tablet")
+    with capture_logs() as lines:
+        told = [await collect(device, order, another(order["pickup_code"])) for _ in range(13)]
+    assert [one.status for one in told] == [422] * 10 + [429] * 3
+    assert [line["event"] for line in lines if line["log_level"] == "warning"] == ["guessing_stopped"]
+    async with serve(settings_for(database_url), shop.pool) as restarted:
+        device.api = restarted
+        device.headers["Origin"] = restarted.url
+        assert (await collect(device, order, order["pickup_code"])).status == 429
+        await shop.pool.execute(LATER)
+        assert (await collect(device, order, order["pickup_code"])).status == 200
+    assert (await collect(other, order, order["pickup_code"])).json["applied"] is False
+
+
+async def test_many_guesses_at_once_are_counted_each(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 9)
+    order = await shop.ready("tea", 1)
+    device = await pair(api)
+    told = await asyncio.gather(*(collect(device, order, another(order["pickup_code"])) for _ in range(40)))
+    assert sorted(one.status for one in told) == [422] * 10 + [429] * 30
+
+
+async def test_what_is_right_or_was_not_judged_costs_nothing(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 30)
+    device = await pair(api)
+    waiting = await shop.confirm(await shop.hold("tea", 1))
+    for _ in range(12):
+        order = await shop.ready("tea", 1)
+        assert (await collect(device, order, order["pickup_code"])).status == 200
+        assert (await collect(device, order, order["pickup_code"])).status == 200  # again: it stands already
+        assert (await collect(device, waiting, waiting["pickup_code"])).status == 409
+    async with connection(shop.pool) as db:
+        assert await attempts.failures(db) == {}
+
+
+async def test_twenty_devices_that_guess_raise_their_store_s_alarm(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 9)
+    await shop.store("lille")
+    with capture_logs() as lines:
+        for number in range(20):
+            guess = Guess(PICKUP_CODE, "lyon", f"device:{number}")
+            for _ in range(3):
+                with pytest.raises(WrongCode):
+                    async with attempts.counted(shop.pool, guess, WrongCode):
+                        raise WrongCode
+    alarms = [line for line in lines if line["event"] == "codes_are_guessed"]
+    assert {(line["store"], line["log_level"]) for line in alarms} == {("lyon", "warning")}
+    assert min(line["count"] for line in alarms) == attempts.ALARMING
+    assert 'comptoir_wrong_pickup_codes{what="lyon"} 60.0' in (await api.get("/metrics", key="")).text
+
+
+async def test_what_failed_a_while_ago_counts_no_more(shop: Shop) -> None:
+    guess = Guess(PICKUP_CODE, "lyon", "device:one")
+    for _ in range(6):
+        await guess.take(shop.pool)
+    await shop.pool.execute(LATER)
+    assert (await guess.take(shop.pool))[0] == 1
+    with pytest.raises(TooLate):
+        async with attempts.counted(shop.pool, guess, WrongCode):
+            raise TooLate
+    async with connection(shop.pool) as db:
+        assert await attempts.failures(db) == {"lyon": 1}
