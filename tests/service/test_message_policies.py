@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service import events, message_policies, notifications
+from service import events, message_policies, notifications, sendings
 from service.database import Pool, transaction
 from service.models.message_policies import MessagePolicyBody
 from service.models.notifications import Kind
@@ -148,10 +148,8 @@ async def test_what_comes_due_late_waits_for_the_morning_after_all(tea: Shop) ->
         quiet["from"],
         quiet["to"],
     )
-    due = await notifications.due(tea.pool, "sms", 10)
-    rows, moot = await notifications.claim(
-        tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings)
-    )
+    due = await sendings.due(tea.pool, "sms", 10, carrier="smtp", carriers=["smtp"])
+    rows, moot = await sendings.claim(tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings))
     assert ([row["kind"] for row in rows], moot) == (["confirmed"], 0)
     assert await waits(tea) > HOURS
 
