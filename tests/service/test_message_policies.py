@@ -154,7 +154,7 @@ async def test_what_comes_due_late_waits_for_the_morning_after_all(tea: Shop) ->
 
 
 async def test_a_message_may_go_out_later_than_its_event(tea: Shop) -> None:
-    await say(tea, quiet_hours=None, rules=[{"kind": "ready", "channel": "sms", "delay_minutes": 20}])
+    await say(tea, rules=[{"kind": "ready", "channel": "sms", "delay_minutes": 20}])
     await tea.ready("tea", 1, customer=BOTH)
     assert timedelta(minutes=19) < await waits(tea) <= timedelta(minutes=20)
     assert await waits(tea, channel="email") <= timedelta()
