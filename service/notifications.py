@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import message_policies, queries
+from service import message_policies, queries, reminders
 from service.database import Connection, Pool, connection, transaction
 from service.errors import NothingToSend, UnknownReservation
 from service.lifecycle import State
@@ -157,7 +157,7 @@ async def claim(
         sending = [row["id"] for row in claimed if row["state"] == "sending"]
         rows = await SQL["contents"].rows(db, store=store, ids=sending, links=links.prefix) if sending else []
         opened = [_opened(row, links) for row in rows]
-        unwanted = await _unwanted(db, opened, opt_outs)
+        unwanted = await _unwanted(db, opened, opt_outs) | await reminders.unwanted(db, opened, opt_outs)
         if unwanted:
             await SQL["suppress"].run(db, store=store, ids=list(unwanted), reason="opted_out")
         return [row for row in opened if row["id"] not in unwanted], len(claimed) - len(opened) + len(unwanted)
