@@ -1,6 +1,6 @@
 """What is told when and how, over HTTP: for the deployment, and for a store."""
 
-from service import message_policies, stores
+from service import audit, message_policies, stores
 from service.api.endpoints import Answer, Call, Endpoint
 from service.callers import Caller, Scope
 from service.database import connection, transaction
@@ -43,6 +43,7 @@ async def put(call: Call[MessagePolicyBody]) -> Answer:
     """Replace all that the deployment says."""
     check_reach(call.caller)
     async with transaction(call.pool) as db:
+        await audit.note(db, call.caller, "message_policy.changed", "")
         return Answer(await message_policies.put(db, call.body, expected=call.if_match))
 
 
@@ -57,6 +58,7 @@ async def put_of_store(call: Call[MessagePolicyBody]) -> Answer:
     """Replace all that a store says."""
     async with transaction(call.pool) as db:
         await stores.find(db, call.store)
+        await audit.note(db, call.caller, "message_policy.changed", call.store, store=call.store)
         return Answer(await message_policies.put(db, call.body, store=call.store, expected=call.if_match))
 
 

@@ -1,6 +1,6 @@
 """The shop's own words over HTTP, and what messages look like."""
 
-from service import message_templates
+from service import audit, message_templates
 from service.api.endpoints import Answer, Call, Endpoint
 from service.api.message_policies import check_reach
 from service.callers import Scope
@@ -56,6 +56,7 @@ async def put(call: Call[MessageTemplateBody]) -> Answer:
     name = _named(call)
     async with transaction(call.pool) as db:
         template, new = await message_templates.put(db, name, call.body, settings=call.settings, expected=call.if_match)
+        await audit.note(db, call.caller, "message_template.changed", " ".join(name))
     return Answer(template, 201 if new else 200)
 
 
@@ -64,6 +65,7 @@ async def remove(call: Call[None]) -> Answer:
     check_reach(call.caller)
     async with transaction(call.pool) as db:
         await message_templates.remove(db, _named(call))
+        await audit.note(db, call.caller, "message_template.removed", " ".join(_named(call)))
     return Answer("", 204)
 
 
