@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from tests.service.test_privacy import dump
 from tests.service.test_processes import ROOT, alive, environment
 from tests.service.test_webhooks import listen
 from tests.shop import Shop, prove
-from tests.workers.conftest import MailServer, Start, count, until
+from tests.workers.conftest import MailServer, Start, until
 from tests.workers.receiver import receiving
 from workers.upkeep import tidy
 
@@ -126,11 +127,51 @@ async def listened(door: Door) -> str:
         return (await stream.content.readuntil(b"\n\n")).decode()
 
 
-async def overheard(redis: Redis, told: list[str]) -> None:
-    """Everything that anybody says to Valkey."""
-    async with redis.monitor() as monitor:
-        while True:
-            told.append(str(await monitor.next_command()))
+@asynccontextmanager
+async def eavesdropping(valkey: Valkey) -> AsyncIterator[list[str]]:
+    """Everything that anybody says to Valkey meanwhile, and what it keeps at the end."""
+    redis, told = Redis.from_url(valkey.url), list[str]()
+
+    async def overhear() -> None:
+        async with redis.monitor() as monitor:
+            while True:
+                told.append(str(await monitor.next_command()))
+
+    spy = asyncio.create_task(overhear())
+    try:
+        yield told
+        told += [str(await redis.dump(name)) for name in await redis.keys("*")]
+    finally:
+        spy.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await spy
+        await redis.aclose()
+
+
+async def live(shop: Shop, api: Door, worker: Start, mail: MailServer, settings: dict[str, str]) -> dict[str, Any]:
+    """One order's life, with carriers that refuse, workers that die, and everything that can be refused on the way."""
+    mail.mailbox.at_rcpt = "451 zoe.canary@atelier.example is busy: Zoé Canary"
+    first = await worker(**settings)
+    held: dict[str, Any]
+    held = await api.ask("POST", ONE, {"order_ref": "A1", "lines": [{"sku": "tea", "quantity": 1}], **PEOPLE})
+    assert held["customer"]["name"] == "Zoé Canary"
+    for step, body in (("confirm", {}), ("pick", {}), ("shelve", {"shelf": "A"})):
+        await api.ask("POST", f"{ONE}/{held['id']}/{step}", body)
+    assert "zoe.canary@" in await listened(api)
+    await api.ask("POST", f"{ONE}/search", {"q": "Canary"})
+    await refused(api, shop, held)
+    await until(lambda: first.said().count("notification_handled") >= 2)
+    await first.kill()
+    mail.mailbox.at_rcpt = ""
+    await shop.pool.execute("update notification set next_attempt_at = now() where state in ('pending', 'unknown')")
+    for table in ("notification", "delivery"):
+        await shop.pool.execute(f"update {table} set lease_until = now() where lease_until is not null")
+    second = await worker(**settings)
+    await api.ask("POST", f"{ONE}/{held['id']}/collect", {"code": held["pickup_code"]})
+    await api.ask("POST", f"{ONE}/{held['id']}/undo", {"reason": "Zoé Canary forgot her bag"})
+    await api.ask("POST", f"{ONE}/{held['id']}/collect", {"checked_by": "carte de Zoé Canary"})
+    await until(lambda: mail.mailbox.taken)
+    return held | {"said": lambda: first.said() + second.said()}
 
 
 @pytest.mark.timeout(180)
@@ -139,57 +180,23 @@ async def test_the_canary_is_heard_nowhere(
 ) -> None:
     api, log = door
     await shop.stock("tea", 50)
-    settings = {
-        "REDIS_URL": valkey.url,
-        "LOG_LEVEL": "debug",
-        "EMAIL_PROVIDER": "smtp",
-        "SMTP_URL": mail.url,
-        "ALLOW_PRIVATE_WEBHOOKS": "true",
-    }
-    redis, passed_on = Redis.from_url(valkey.url), list[str]()
-    spy = asyncio.create_task(overheard(redis, passed_on))
-    async with receiving() as receiver:
+    settings = {"REDIS_URL": valkey.url, "LOG_LEVEL": "debug", "ALLOW_PRIVATE_WEBHOOKS": "true"}
+    settings |= {"EMAIL_PROVIDER": "smtp", "SMTP_URL": mail.url}
+    async with receiving() as receiver, eavesdropping(valkey) as passed_on:
         await listen(shop, url=f"{receiver.url}/hooks")
-        mail.mailbox.at_rcpt = "451 zoe.canary@atelier.example is busy: Zoé Canary"
-        first = await worker(**settings)
-        held = await api.ask("POST", ONE, {"order_ref": "A1", "lines": [{"sku": "tea", "quantity": 1}], **PEOPLE})
-        assert held["customer"]["name"] == "Zoé Canary"
-        for step, body in (("confirm", {}), ("pick", {}), ("shelve", {"shelf": "A"})):
-            await api.ask("POST", f"{ONE}/{held['id']}/{step}", body)
-        assert "zoe.canary@" in await listened(api)
-        await api.ask("POST", f"{ONE}/search", {"q": "Canary"})
-        await refused(api, shop, held)
-        await until(lambda: first.said().count("notification_handled") >= 2)
-        await first.kill()
-        mail.mailbox.at_rcpt = ""
-        await shop.pool.execute("update notification set next_attempt_at = now() where state in ('pending', 'unknown')")
-        for table in ("notification", "delivery"):
-            await shop.pool.execute(f"update {table} set lease_until = now() where lease_until is not null")
-        second = await worker(**settings)
-        await api.ask("POST", f"{ONE}/{held['id']}/collect", {"code": held["pickup_code"]})
-        await api.ask("POST", f"{ONE}/{held['id']}/undo", {"reason": "Zoé Canary forgot her bag"})
-        await api.ask("POST", f"{ONE}/{held['id']}/collect", {"checked_by": "carte de Zoé Canary"})
+        held = await live(shop, api, worker, mail, settings)
         await until(lambda: any(b"reservation.collected" in seen.body for seen in receiver.seen))
-        await until(lambda: mail.mailbox.taken)
-        assert await count(shop.pool, "pending sending") == 0 or await second.stop() == 0
-        bodies = "\n".join(seen.body.decode() + str(seen.headers) for seen in receiver.seen)
-    metrics = await api.ask("GET", "/metrics")
-    spy.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await spy
-    kept = [await redis.dump(name) for name in await redis.keys("*")]
-    await redis.aclose()
     codes = held["pickup_code"], held["pickup_url"].rpartition("/")[2]
     assert len(api.refusals) > 20
     assert log.stat().st_size
     assert passed_on
     for where, text in {
         "log of the API": log.read_text(),
-        "log of the workers": first.said() + second.said(),
-        "metrics": metrics,
+        "log of the workers": held["said"](),
+        "metrics": await api.ask("GET", "/metrics"),
         "refusals": "\n".join(api.refusals),
-        "webhooks": bodies,
-        "Valkey": "\n".join(passed_on) + str(kept),
+        "webhooks": "\n".join(seen.body.decode() + str(seen.headers) for seen in receiver.seen),
+        "Valkey": "\n".join(passed_on),
     }.items():
         assert (where, heard(text, *codes)) == (where, [])
     await forgotten(shop, postgres, codes)
