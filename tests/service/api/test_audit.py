@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
     "PUT /v1/stores/{store}/message-policy": {},
     "PUT /v1/message-templates/{kind}/{channel}/{locale}": {"text": "Annulée : {{ order }}"},
     "DELETE /v1/message-templates/{kind}/{channel}/{locale}": None,
+    "PUT /v1/stores/{store}/board/link": {},
     "POST /v1/devices": {"store": "lyon", "name": "Left tablet"},
     "DELETE /v1/devices/{device}": None,
     "POST /v1/stores/{store}/clerks": {"name": "Alix", "pin": "482913"},
