@@ -23,6 +23,7 @@ from tests.shop import Shop, settings_for
 from tests.workers.conftest import until
 
 PATH = "/v1/stores/lyon/reservations"
+SLOT = "comptoir_log"
 
 
 def order(number: int) -> dict[str, Any]:
@@ -109,34 +110,35 @@ async def test_a_dump_is_restored_and_the_orders_since_are_sent_again(
     assert await differences(elsewhere) == []
 
 
-async def test_a_base_backup_and_its_log_bring_back_every_accepted_order(
-    shop: Shop, database_url: str, postgres: Postgres, scratch: Path
-) -> None:
-    folder = scratch / "restored"
-    folder.mkdir()
-    log = folder / "log-archive"
-    log.mkdir()
-    given_to_the_server(folder)
-    server = postgres.database_url("postgres")
-    receiver = (postgres.programs / "pg_receivewal", f"--dbname={server}", "--slot=comptoir_log")
+@contextlib.asynccontextmanager
+async def log_received(postgres: Postgres, shop: Shop, log: Path) -> AsyncIterator[None]:
+    """While this lasts, all that the server writes is received elsewhere; at the end all of it is there."""
+    receiver = (postgres.programs / "pg_receivewal", f"--dbname={postgres.database_url('postgres')}", f"--slot={SLOT}")
     await run(*receiver, "--create-slot")
     receiving = await asyncio.create_subprocess_exec(*receiver, f"--directory={log}", "--no-loop")
     try:
-        await shop.stock("tea", 30)
-        async with serve(settings_for(database_url), shop.pool) as api:
-            key = await api.key()
-            await send(api, range(5), key)
-            await run(
-                *(postgres.programs / "pg_basebackup", f"--dbname={server}", f"--pgdata={folder / 'data'}"),
-                *("--checkpoint=fast", "--no-sync"),
-            )
-            assert await send(api, range(5, 20), key) == [201] * 15, "accepted after the backup"
+        yield
         segment = await shop.pool.fetchval("select pg_walfile_name(pg_switch_wal())")
         await until((log / segment).exists)
     finally:
         receiving.terminate()
         await receiving.wait()
         await run(*receiver, "--drop-slot")
+
+
+async def test_a_base_backup_and_its_log_bring_back_every_accepted_order(
+    shop: Shop, database_url: str, postgres: Postgres, scratch: Path
+) -> None:
+    folder, log = scratch / "restored", scratch / "restored" / "log-archive"
+    log.mkdir(parents=True)
+    given_to_the_server(folder)
+    await shop.stock("tea", 30)
+    async with log_received(postgres, shop, log), serve(settings_for(database_url), shop.pool) as api:
+        key = await api.key()
+        await send(api, range(5), key)
+        backup = ("--checkpoint=fast", "--no-sync", f"--pgdata={folder / 'data'}")
+        await run(postgres.programs / "pg_basebackup", f"--dbname={postgres.database_url('postgres')}", *backup)
+        assert await send(api, range(5, 20), key) == [201] * 15, "accepted after the backup"
     (folder / "data" / "recovery.signal").touch()
     shutil.copy(postgres.folder / "password", folder / "password")
     given_to_the_server(folder)
