@@ -76,6 +76,8 @@ async def samples(shop: Shop, pool: Pool, database_url: str) -> dict[str, list[d
         text = (await api.get("/metrics", key="")).text
     found: dict[str, list[dict[str, str]]] = {}
     for family in text_string_to_metric_families(text):
+        if family.type == "gauge":
+            found.setdefault(family.name, [])  # also where there is nothing to count
         for sample in family.samples:
             found.setdefault(sample.name, []).append(dict(sample.labels))
     return found
