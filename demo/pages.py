@@ -17,7 +17,7 @@ from demo.stores import RETAILER
 from demo.words import WORDS
 from service import queries
 from service.api.endpoints import OPERATIONS, Call, Endpoint
-from service.database import Connection, connection
+from service.database import Connection, connection, transaction
 from service.errors import NotFound
 from service.messages import gsm
 
@@ -37,7 +37,7 @@ CLOCK = ZoneInfo("Europe/Paris")
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
-    " connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    " connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 LETTER_SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:;"
@@ -58,7 +58,8 @@ def _language(call: Call[Any]) -> str:
     return asked if asked in WORDS else "fr"
 
 
-def _render(call: Call[Any], name: str, **shown: object) -> web.Response:
+def render(call: Call[Any], name: str, **shown: object) -> web.Response:
+    """A page in the visitor's language, which they may change by `?lang=`."""
     language = _language(call)
     text = _templates.get_template(name).render(language=language, say=WORDS[language], **shown)
     page = web.Response(text=text, content_type="text/html", headers=SECURITY)
@@ -67,8 +68,9 @@ def _render(call: Call[Any], name: str, **shown: object) -> web.Response:
     return page
 
 
-def _time(moment: datetime, pattern: str = "%H:%M:%S") -> str:
-    return moment.astimezone(CLOCK).strftime(pattern)
+def moment(at: datetime, pattern: str = "%H:%M:%S") -> str:
+    """Spell a moment as the shop's clock has it."""
+    return at.astimezone(CLOCK).strftime(pattern)
 
 
 async def demo(call: Call[Any]) -> web.Response:
@@ -76,7 +78,7 @@ async def demo(call: Call[Any]) -> web.Response:
     async with connection(call.pool) as db:
         now = await _now(call, db)
         offer = await SQL["plenty"].row(db)
-    return _render(call, "demo.html", room="demo", curl=_curl(call, offer), **now)
+    return render(call, "demo.html", room="demo", curl=_curl(call, offer), **now)
 
 
 async def now(call: Call[Any]) -> web.Response:
@@ -100,7 +102,7 @@ async def _now(call: Call[Any], db: Connection) -> dict[str, Any]:
 def _told(event: Record, language: str) -> dict[str, str]:
     return {
         "id": str(event["id"]),
-        "at": _time(event["at"]),
+        "at": moment(event["at"]),
         "store": event["store"].removeprefix(f"{RETAILER} "),
         "order_ref": event["order_ref"],
         "state": event["state"],
@@ -138,15 +140,17 @@ async def inbox(call: Call[Any]) -> web.Response:
         newest = await SQL["newest"].value(db)
         first = chosen or (rows[0]["id"] if rows else None)
         message = await _message(db, first) if first else None
-    return _render(
+        carriers = await SQL["carriers"].rows(db)
+    return render(
         call,
         "inbox.html",
         room="inbox",
-        messages=[{**dict(row), "at": _time(row["captured_at"])} for row in rows[:PAGE]],
+        messages=[{**dict(row), "at": moment(row["captured_at"])} for row in rows[:PAGE]],
         older=rows[PAGE]["id"] if len(rows) > PAGE else None,
         newest=newest,
         from_here=f"&from={start}" if start else "",
         message=message,
+        carriers=[dict(row) for row in carriers],
         chosen=chosen is not None,
         seen=view if view in VIEWS else VIEWS[0],
     )
@@ -156,7 +160,7 @@ async def _message(db: Connection, id: int) -> dict[str, Any]:
     row = await SQL["message"].row(db, id=id)
     if row is None:
         raise NotFound("There is no such message.")
-    return {**dict(row), **_measure(row["body_text"]), "at": _time(row["captured_at"], "%d/%m %H:%M:%S")}
+    return {**dict(row), **_measure(row["body_text"]), "at": moment(row["captured_at"], "%d/%m %H:%M:%S")}
 
 
 def _measure(text: str) -> dict[str, Any]:
@@ -169,6 +173,20 @@ def _measure(text: str) -> dict[str, Any]:
         "room": one if segments == 1 else each * segments,
         "alphabet": "GSM-7" if septets is not None else "UCS-2",
     }
+
+
+async def switch(call: Call[Any]) -> web.Response:
+    """Switch the carrier of a channel off, or on again: what waits then goes out at once."""
+    channel, form = call.part("channel"), await call.request.post()
+    if channel not in {"email", "sms"}:
+        raise NotFound("There is no such channel.")
+    async with transaction(call.pool) as db:
+        if form.get("off"):
+            await SQL["switch_off"].run(db, channel=channel)
+        else:
+            await SQL["switch_on"].run(db, channel=channel)
+            await SQL["try_again"].run(db, channel=channel)
+    return web.Response(status=303, headers={"Location": "/inbox"})
 
 
 async def newer(call: Call[Any]) -> web.Response:
@@ -215,4 +233,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _page("/inbox", inbox, "The messages that would have gone out"),
     _page("/inbox/newer", newer, "How many messages came since", "application/json"),
     _page("/inbox/{id}/html", letter, "One e-mail"),
+    Endpoint(
+        method="POST",
+        path="/inbox/carriers/{channel}",
+        handle=switch,
+        summary="Switch a carrier off or on",
+        tag=OPERATIONS,
+        scopes=None,
+        media="text/html",
+        page=True,
+    ),
 )

@@ -17,7 +17,13 @@ MOST_AT_ONCE = 500  # reservations in one transaction
 MOST_TOLD = 200  # reservations in one export
 
 FORGETTING = (
-    *("forget", "forget_addresses", "forget_replies", "forget_captured", "forget_words", "forget_comments"),
+    "forget",
+    "forget_addresses",
+    "forget_replies",
+    "forget_captured",
+    "forget_deliveries",
+    "forget_words",
+    "forget_comments",
     "forget_answers",
 )
 """What is done to reservations that ended, in this order: answers are told anew after the rest is gone."""

@@ -956,7 +956,8 @@ CREATE TABLE public.captured_message (
     subject text,
     body_text text NOT NULL,
     body_html text,
-    captured_at timestamp with time zone DEFAULT now() NOT NULL
+    captured_at timestamp with time zone DEFAULT now() NOT NULL,
+    carrier text DEFAULT 'capture'::text NOT NULL
 );
 
 ALTER TABLE public.captured_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -966,6 +967,12 @@ ALTER TABLE public.captured_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.captured_switch (
+    carrier text NOT NULL,
+    channel text NOT NULL,
+    off_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.carrier (
@@ -1345,6 +1352,9 @@ ALTER TABLE ONLY public.callback
 
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
+
+ALTER TABLE ONLY public.captured_switch
+    ADD CONSTRAINT captured_switch_pkey PRIMARY KEY (carrier, channel);
 
 ALTER TABLE ONLY public.carrier
     ADD CONSTRAINT carrier_pkey PRIMARY KEY (channel, name);

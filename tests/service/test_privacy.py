@@ -17,7 +17,7 @@ from service.models.survey import SurveyBody
 from service.opt_outs import OptOuts
 from service.sealing import MARK, Sealer
 from tests.service.test_sealing import PEOPLE, rows
-from tests.service.test_webhooks import relay
+from tests.service.test_webhooks import listen, owed, relay
 from tests.shop import CLERK, Shop, prove, settings_for
 from workers.upkeep import tidy
 
@@ -83,6 +83,34 @@ async def test_after_thirty_days_nothing_personal_is_in_a_dump(shop: Shop, postg
     assert done["order_ref"] in after
     assert await shop.pool.fetchrow("select * from reservation_line") == counted
     await prove(shop.pool)
+
+
+async def test_webhooks_that_name_a_customer_go_with_them_and_the_others_stay(shop: Shop) -> None:
+    await listen(shop)
+    await listen(shop, "https://crm.example/", format="cloudevents", fields=["name", "email"])
+    await shop.stock("tea", 50)
+    done = await canary(shop)
+    about = "select count(*) filter (where personal), count(*) from delivery where subject = $1"
+    named, told = await shop.pool.fetchrow(about, done["id"]) or (0, 0)
+    assert named * 2 == told > 0
+    await erase(shop, order_ref=done["order_ref"])
+    assert tuple(await shop.pool.fetchrow(about, done["id"]) or ()) == (0, named)
+
+
+async def test_a_webhook_sealed_anew_is_opened_to_the_same_bytes(shop: Shop) -> None:
+    endpoint, _ = await listen(shop, fields=["email", "company"])
+    await shop.stock("tea", 50)
+    await shop.hold("tea", 1, **PEOPLE)
+    await relay(shop)
+    [before] = [row["body"] for row in await owed(shop, endpoint)]
+    both = Sealer(("n" * 40, "d" * 40))
+    async with shop.pool.acquire() as db:
+        assert (await resealing.reseal(db, both))["webhooks"] == 1
+    [after] = [row["body"] for row in await owed(shop, endpoint)]
+    assert MARK in before
+    assert before != after
+    assert Sealer(("n" * 40,)).open(after) == both.open(before)
+    assert PEOPLE["customer"]["email"] in both.open(before)
 
 
 async def test_what_a_deployment_chooses_is_when_people_are_forgotten(shop: Shop, database_url: str) -> None:
@@ -203,6 +231,7 @@ async def test_a_new_key_takes_over_and_the_old_one_may_go(shop: Shop) -> None:
             "addresses": 1,
             "comments": 1,
             "answers": 1,
+            "webhooks": 0,
             "signatures": 1,
             "unreadable": 0,
         }
