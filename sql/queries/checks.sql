@@ -97,3 +97,95 @@ select distinct on (t.store_id) 'the history is as it was sealed' as promise, t.
   from told t
  where t.digest <> t.found or t.number <> t.last + 1
  order by t.store_id, t.number;
+
+-- name: nothing_is_oversold
+-- What is reserved lies between nothing and what is there or known to be missing; the schema says so too, while its constraint stands.
+select 'nothing is oversold' as promise, store_id as store, sku as subject,
+       format('0 to %s', greatest(on_hand, 0) + shortfall) as expected, reserved::text as found
+  from position
+ where reserved < 0 or reserved > greatest(on_hand, 0) + shortfall;
+
+-- name: an_end_leaves_no_claim
+-- Who has collected took or refused every unit, and an order has an end exactly when it claims nothing any more.
+select 'an end leaves no claim' as promise, r.store_id as store, r.id::text as subject,
+       'every unit taken, refused or given up' as expected, format('%s, ended %s, %s units left', r.state, coalesce(r.ended_at::text, 'never'), l.units) as found
+  from reservation r
+  join lateral (select sum(quantity - short - collected - refused) as units
+                  from reservation_line where store_id = r.store_id and reservation_id = r.id) l on true
+ where (r.state in ('collected', 'returned') and l.units <> 0) or claims_stock(r.state) <> (r.ended_at is null);
+
+-- name: one_effect_each
+-- A first answer that says "made" names a reservation of its store, and no two of them the same one.
+select 'a key made one reservation' as promise, i.store_id as store, i.key as subject,
+       'one reservation of its own' as expected, coalesce(min(r.id::text), 'none') || ' of ' || count(*) as found
+  from (select store_id, key, made ->> 'id' as id, count(*) over (partition by store_id, made ->> 'id') as keys
+          from (select store_id, key, case when left(body, 1) = '{' then body::jsonb end as made
+                  from idempotency
+                 where status = 201 and operation = format('POST /v1/stores/%s/reservations', store_id)) kept
+         where made is not null) i
+  left join reservation r on r.store_id = i.store_id and r.id::text = i.id
+ where r.id is null or i.keys > 1
+ group by i.store_id, i.key;
+
+-- name: one_order_stands_once
+-- An order has one reservation that stands, and a code opens one; the schema says so too, while its indexes stand.
+select 'one order, one reservation, one code' as promise, store_id as store, what as subject, '1' as expected, count(*)::text as found
+  from (select store_id, 'order ' || order_ref as what from reservation where state not in ('cancelled', 'expired', 'uncollected')
+        union all
+        select store_id, 'code ' || pickup_code from reservation where pickup_code is not null) named
+ group by store_id, what
+having count(*) > 1;
+
+-- name: messages_tell_what_happened
+-- A message is about an event that has its place, of the same reservation and of its own kind, and goes to a person once.
+select 'a message tells what happened, once' as promise, n.store_id as store, n.id::text as subject,
+       coalesce(e.type, 'an event') as expected, format('%s about %s, %s times', n.kind, n.reservation_id, n.times) as found
+  from (select *, count(*) over (partition by store_id, event_seq, channel, person) as times from notification) n
+  left join event e on e.store_id = n.store_id and e.seq = n.event_seq
+ where n.times > 1 or e.position is null or e.reservation_id is distinct from n.reservation_id
+    or (e.type <> 'notification.requested' and e.type <> 'reservation.' || case n.kind when 'reminder' then 'reminder_due' else n.kind end);
+
+-- name: nobody_is_left_untold
+-- What customers must know has at least one message, when its event has its place and they can be reached; of the last days.
+select 'nobody is left untold' as promise, e.store_id as store, e.reservation_id::text as subject, 'a message' as expected, e.type as found
+  from event e
+  join reservation r on r.store_id = e.store_id and r.id = e.reservation_id
+ where e.position is not null and e.at > now() - interval '8 days'
+   and e.type in ('reservation.confirmed', 'reservation.ready', 'reservation.collected', 'reservation.cancelled', 'reservation.expired')
+   and (r.email is not null or r.phone is not null)
+   and not exists (select from notification n where n.store_id = e.store_id and n.event_seq = e.seq);
+
+-- name: deliveries_tell_what_happened
+-- A delivery is about an event that has its place, under the event's own id, once for each endpoint.
+select 'a delivery tells what happened, once' as promise, d.store_id as store, d.id::text as subject,
+       format('%s %s', e.type, e.id) as expected, format('%s %s, %s times', d.type, d.message_id, d.times) as found
+  from (select *, count(*) over (partition by store_id, event_seq, endpoint_id) as times from delivery where event_seq is not null) d
+  left join event e on e.store_id = d.store_id and e.seq = d.event_seq
+ where d.times > 1 or e.position is null or (e.id, e.type) is distinct from (d.message_id, d.type);
+
+-- name: no_endpoint_is_left_untold
+-- An endpoint that is as it was when something happened has the delivery that it is owed; of the last days.
+select 'no endpoint is left untold' as promise, e.store_id as store, e.id::text as subject, 'a delivery to ' || w.id as expected, e.type as found
+  from webhook_endpoint w
+  join event e on (w.stores is null or e.store_id = any (w.stores)) and (w.events = '{}' or e.type = any (w.events))
+ where w.active and e.position is not null and e.at > greatest(w.updated_at, now() - interval '8 days')
+   and not exists (select from delivery d where d.store_id = e.store_id and d.event_seq = e.seq and d.endpoint_id = w.id);
+
+-- name: nothing_is_held_by_the_dead
+-- While a worker lives, a lease that is over is taken back, and an event that waits gets its place: within ten minutes.
+select 'nothing is held by the dead' as promise, store_id as store, subject, 'within ten minutes of ' || since as expected, what as found
+  from (select store_id, id::text as subject, 'a message' as what, lease_until as since from notification where state = 'sending'
+        union all
+        select store_id, id::text, 'a delivery', lease_until from delivery where state = 'sending'
+        union all
+        select store_id, id::text, 'an event without a place', at from event where position is null) waiting
+ where exists (select from worker w
+                where w.seen_at > waiting.since + interval '10 minutes' and w.seen_at > w.started_at + interval '10 minutes');
+
+-- name: the_ledger_is_sealed
+-- Nothing can change or delete a line of the ledger.
+select 'the ledger is sealed' as promise, '' as store, 'movement' as subject, 'movement_is_immutable, enabled' as expected,
+       coalesce((select 'it is switched off' from pg_trigger
+                  where tgrelid = 'movement'::regclass and tgname = 'movement_is_immutable'), 'it is gone') as found
+ where not exists (select from pg_trigger
+                    where tgrelid = 'movement'::regclass and tgname = 'movement_is_immutable' and tgenabled = 'O');
