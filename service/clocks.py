@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from service import message_policies, picking, queries, steps
+from service import failpoints, message_policies, picking, queries, steps
 from service.callers import CLOCK
 from service.database import Pool, connection, transaction
 from service.lifecycle import State
@@ -37,6 +37,7 @@ async def _expire(pool: Pool, store: str, query: str, limit: int) -> int:
         if ids:
             change = Change(action="expire", target=State.EXPIRED, event="reservation.expired")
             await steps.write_all(db, store, ids, change, caller=CLOCK)
+            failpoints.reached("clock_struck")
         return len(ids)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from service import deliveries, notifications, queries
+from service import deliveries, failpoints, notifications, queries
 from service.database import Connection, Pool, connection, transaction
 from service.errors import UnknownReservation
 
@@ -45,9 +45,12 @@ async def relay(pool: Pool, store: str, *, source: str = "", limit: int = MOST_A
             return Relayed()
         last = stream["position"]
         position = await SQL["place"].value(db, store=store, last=last, limit=limit)
+        failpoints.reached("events_placed")
         messages = await notifications.owe(db, store, after=last, until=position)
         owed = await deliveries.owe(db, store, after=last, until=position, source=source) if stream["heard"] else 0
-        return Relayed(position - last, messages, owed)
+        failpoints.reached("events_owed")
+    failpoints.reached("events_relayed")
+    return Relayed(position - last, messages, owed)
 
 
 @dataclass(frozen=True, slots=True)

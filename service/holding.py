@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import clocks, codes, idempotency, promise, queries, slots, stores
+from service import clocks, codes, failpoints, idempotency, promise, queries, slots, stores
 from service.callers import Caller
 from service.database import Pool, connection, statement
 from service.errors import (
@@ -103,8 +103,10 @@ async def _try(
 ) -> list[_Prepared]:
     """Ask the database once; who is to come again comes again, in the same order."""
     by_id = {one.ask.id: one for one in waiting}
+    failpoints.reached("hold_asked")
     async with statement(pool) as db:
         rows = await SQL["hold"].rows(db, links=links.prefix, **_arguments(waiting, links, locale))
+    failpoints.reached("hold_committed")
     again: list[_Prepared] = []
     due: set[str] = set()
     for row in rows:
@@ -118,6 +120,7 @@ async def _try(
             answers[one.ask.id] = _answer(row, one.ask)
     for store in sorted(due):
         await clocks.expire_for_hold(pool, store)
+        failpoints.reached("due_expired")
     order = {id: place for place, id in enumerate(by_id)}
     return sorted(again, key=lambda one: order[one.ask.id])
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from service import queries
+from service import failpoints, queries
 from service.database import Connection, Pool, transaction
 from service.errors import IdempotencyInFlight, IdempotencyKeyReused
 
@@ -41,6 +41,12 @@ async def once(pool: Pool, request: Request | None, work: Callable[[Connection],
 
     Raises IdempotencyInFlight while the first is running and IdempotencyKeyReused for another content.
     """
+    answer = await _once(pool, request, work)
+    failpoints.reached("once_committed")
+    return answer
+
+
+async def _once(pool: Pool, request: Request | None, work: Callable[[Connection], Awaitable[Kept]]) -> Kept:
     async with transaction(pool) as db:
         if request is None:
             return await work(db)
@@ -54,12 +60,15 @@ async def once(pool: Pool, request: Request | None, work: Callable[[Connection],
                 raise IdempotencyKeyReused("Take a new key for a new request.")
             return Kept(kept["status"], kept["body"], replayed=True)
         answer = await work(db)
+        failpoints.reached("once_written")
         await SQL["keep"].run(db, **names, fingerprint=request.fingerprint, status=answer.status, body=answer.body)
+        failpoints.reached("once_kept")
         return answer
 
 
 async def keep(pool: Pool, request: Request, answer: Kept) -> None:
     """Keep a refusal, whose own transaction left nothing; a first answer given meanwhile stays."""
+    failpoints.reached("refusal_decided")
     async with transaction(pool) as db:
         await SQL["keep"].run(
             db,

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from itertools import groupby
 from uuid import UUID
 
-from service import import_batches, queries, stock
+from service import failpoints, import_batches, queries, stock
 from service.callers import Caller
 from service.database import Connection, Pool, transaction
 from service.errors import Busy, IdempotencyInFlight, Problem
@@ -126,13 +126,17 @@ class Run:
             try:
                 async with transaction(self.pool) as db:
                     tally = await (self._rehearse(db, work) if self.ask.dry_run else work(db))
+                    failpoints.reached("import_applied")
                     await self._name(db, store, rows)
                     await self._note(db, tally)
-                    return tally
+                    failpoints.reached("import_noted")
             except Busy:
                 if turn == TRIES:
                     raise
                 await asyncio.sleep(turn * random.uniform(0.1, 0.4))  # noqa: S311 -- only to step out of each other's way
+            else:
+                failpoints.reached("import_committed")
+                return tally
         raise AssertionError
 
     @staticmethod

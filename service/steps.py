@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import queries
+from service import failpoints, queries
 from service.callers import Caller
 from service.database import Connection
 from service.errors import (
@@ -107,8 +107,10 @@ async def advance(
         raise wrong_state(current, action)
     if current.state is State.EXPIRED and current.row["customer_name"] is None:
         raise WrongState("Its customer was forgotten: hold anew.", state=current.state, possible_steps=[])
+    failpoints.reached("step_locked")
     change = await judge(db, current)
     await write(db, current, change, caller=caller)
+    failpoints.reached("step_written")
     return await told(db, store, id, links=links, applied=True)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from service import notifications, traces
+from service import failpoints, notifications, traces
 from service.database import Pool
 from service.errors import Problem
 from service.links import Links
@@ -52,6 +52,7 @@ class Sender:
 
     async def _send_of(self, store: str, ids: Sequence[UUID]) -> int:
         rows, moot = await notifications.claim(self._pool, store, ids, links=self._links, opt_outs=self._opt_outs)
+        failpoints.reached("message_claimed")
         await asyncio.gather(*(self._handle(row) for row in rows))
         return len(rows) + moot
 
@@ -66,6 +67,7 @@ class Sender:
             with traces.span(f"send {self._channel}", role="client", parent=row["traceparent"], **facts):
                 fate = await self._send(row, attempt)
                 await self._record(fate, attempt)
+                failpoints.reached("message_recorded")
                 traces.note(state=fate.state, reason=fate.reason)
             log.info("notification_handled", state=fate.state, reason=fate.reason, provider=self._carrier.name, **facts)
         except Problem as problem:  # PostgreSQL is away: when the lease is over, somebody looks after it
@@ -86,7 +88,9 @@ class Sender:
         try:
             fate = await self._cleared(letter, row["doubts"]) if row["doubts"] else None
             if fate is None and await notifications.begin(self._pool, attempt):
+                failpoints.reached("message_begun")
                 fate = Fate("accepted", ref=await self._carrier.send(letter))
+                failpoints.reached("message_taken")
             return fate or Fate("lost")
         except NotNow as error:
             return Fate("pending", str(error))

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from asyncpg import Record
 
-from service import deliveries, traces
+from service import deliveries, failpoints, traces
 from service.database import Pool
 from service.deliveries import Attempt, Outcome
 from service.errors import Problem
@@ -60,6 +60,7 @@ class Sender:
         """Send to one endpoint until nothing is due."""
         try:
             while not self._stopping and (rows := await deliveries.claim(self._pool, endpoint, most=AT_ONCE)):
+                failpoints.reached("delivery_claimed")
                 await asyncio.gather(*(self._handle(row) for row in rows))
         except Problem as problem:
             log.warning("webhooks_interrupted", endpoint=str(endpoint), reason=problem.code())
@@ -78,6 +79,7 @@ class Sender:
                 return
             with traces.span("send webhook", role="client", parent=row["traceparent"], **facts):
                 outcome = await self._send(row)
+                failpoints.reached("delivery_answered")
                 switched_off = await self._record(attempt, outcome)
                 traces.note(reason=outcome.why, attempts=attempt.attempts + 1)
             log.info("webhook_sent", status=outcome.status, reason=outcome.why, attempts=attempt.attempts + 1, **facts)
