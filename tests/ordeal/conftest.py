@@ -11,6 +11,9 @@ import pytest
 from demo.programs import Program
 from service.database import Pool
 from tests.ordeal.world import Api, Caller, Worker, new_key, told
+from tests.workers.conftest import mail
+
+__all__ = ["mail"]
 
 SEED = int(os.environ.get("ORDEAL_SEED", "20170508"))
 

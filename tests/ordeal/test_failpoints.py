@@ -50,7 +50,7 @@ def test_what_is_to_happen_is_read_or_refused() -> None:
             failpoints.read(wrong)
 
 
-def places(*named: str) -> Any:
+def places(*named: str) -> pytest.MarkDecorator:
     """One test for each, of which `make test` runs a few."""
     marks = {True: (), False: (pytest.mark.ordeal,)}
     return pytest.mark.parametrize("place", [pytest.param(one, marks=marks[one in IN_MINUTES]) for one in named])

@@ -1,4 +1,4 @@
-"""Real processes to be hurt: APIs and workers on ports of their own, and a caller who asks once and hears what happens."""
+"""Real processes to be hurt: APIs and workers with ports of their own, and a caller who asks once and hears."""
 
 import json
 import os
