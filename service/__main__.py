@@ -20,7 +20,7 @@ from service.api.endpoints import CLOSING, Endpoint
 from service.database import open_pool
 from service.settings import Settings
 
-BACKLOG = 512  # connections that wait to be taken
+BACKLOG = 4096  # connections that wait to be taken; where too few may, a rush is told nothing for seconds
 GARBAGE_AFTER = 20_000  # objects more than were freed; requests leave next to none in circles
 GOODBYE_SECONDS = 2  # for connections to PostgreSQL to end in order
 

@@ -7,6 +7,8 @@ from service.database import Connection
 
 SQL = queries.load("checks")
 
+PATIENCE = 3600  # seconds for one statement, whatever the connection says of others
+
 
 async def differences(db: Connection) -> list[Record]:
     """What does not add up, from one snapshot: rows of (promise, store, subject, expected, found). Empty is clean."""
@@ -15,5 +17,5 @@ async def differences(db: Connection) -> list[Record]:
         found: list[Record] = []
         for name, query in SQL.items():
             if name != "patience":
-                found += await query.rows(db)
+                found += await db.fetch(query.sql, timeout=PATIENCE)
     return found

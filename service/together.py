@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ class _Waiting(Generic[Asked, Answered]):
     asked: Asked
     gone: Callable[[], bool]
     trace: str | None = field(default_factory=traces.here)
+    since: float = field(default_factory=time.monotonic)
     answer: asyncio.Future[Answered] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -30,9 +32,10 @@ class Together(Generic[Asked, Answered]):
     """A queue before some work that is cheaper for many at once.
 
     An idle one adds no wait: the first request starts at once, alone. `lanes` statements run side by side; those who
-    arrive meanwhile are taken in their order, `most` at a time. Beyond `longest` waiting ones the answer is Busy.
-    Who has gone before their turn takes nothing. Where the work fails for many, each is tried alone, so that
-    one poisoned request is refused alone.
+    arrive meanwhile are taken in their order, `most` at a time. Beyond `longest` waiting ones, and while the first of
+    them has waited for `patience` seconds, the answer is Busy: who is let in is served soon. Who has gone before their
+    turn takes nothing. Where the work fails for many, each is tried alone, so that one poisoned request is refused
+    alone.
     """
 
     def __init__(
@@ -42,11 +45,13 @@ class Together(Generic[Asked, Answered]):
         most: int,
         longest: int,
         lanes: int,
+        patience: float = 2.0,
     ) -> None:
         self._work = work
         self._most = most
         self._longest = longest
         self._lanes = lanes
+        self._patience = patience
         self._running: set[asyncio.Task[None] | None] = set()
         self._waiting: deque[_Waiting[Asked, Answered]] = deque()
 
@@ -54,10 +59,18 @@ class Together(Generic[Asked, Answered]):
         """How many wait."""
         return len(self._waiting)
 
+    def refuse_when_full(self) -> None:
+        """Raise Busy where one more would wait in vain, before any work goes into what they ask."""
+        while self._waiting and self._waiting[0].answer.done():
+            self._waiting.popleft()  # they have given up
+        if len(self._waiting) >= self._longest or (
+            self._waiting and time.monotonic() - self._waiting[0].since > self._patience
+        ):
+            raise Busy("Too many wait already.", retry_after=1)
+
     async def ask(self, asked: Asked, *, gone: Callable[[], bool] = _stays) -> Answered:
         """Wait for the answer. `gone` says whether the one who asked has left meanwhile. Raises Busy."""
-        if len(self._waiting) >= self._longest:
-            raise Busy("Too many wait already.", retry_after=1)
+        self.refuse_when_full()
         waiting: _Waiting[Asked, Answered] = _Waiting(asked, gone)
         self._waiting.append(waiting)
         if len(self._running) < self._lanes:

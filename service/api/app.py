@@ -10,9 +10,10 @@ from aiohttp import hdrs, web
 
 from service.api import access, clerks, limits, openapi, problems, reservations, routes, streams
 from service.api.canonical_log import REQUEST_ID, canonical_log
-from service.api.endpoints import CLOSING, LINKS, POOL, SETTINGS, Answer, Call, Endpoint
+from service.api.endpoints import CLOSING, LINKS, OPERATIONS, POOL, SETTINGS, Answer, Call, Endpoint
 from service.api.hub import Hub
 from service.api.reading import LARGEST_BODY
+from service.api.room import PER_CONNECTION, ROOM, Room
 from service.callers import CUSTOMER
 from service.database import Pool, within
 from service.errors import Problem, Unavailable
@@ -23,6 +24,7 @@ from service.settings import Settings
 
 DEADLINE_SECONDS = 4.5  # the promise is an answer within five
 KEEP_ALIVE_SECONDS = 15
+LINGER_SECONDS = 2  # for the rest of a body that was refused, so that its sender gets to read why
 GRACE_SECONDS = 10  # for requests under way when the service stops
 
 HEADERS = {
@@ -47,6 +49,7 @@ def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = 
     app[POOL] = pool
     app[LINKS] = links = Links(settings)
     app[reservations.HOLDS] = reservations.together(pool, links, settings)
+    app[ROOM] = Room(settings.pool_size * PER_CONNECTION)
     app[CLOSING] = closing = asyncio.Event()
     app[streams.HUB] = Hub(pool, links, closing)
     app[openapi.DOCUMENT] = openapi.Document(endpoints)
@@ -71,6 +74,7 @@ def runner(app: web.Application) -> web.AppRunner:
         app,
         access_log=None,  # see canonical_log
         keepalive_timeout=KEEP_ALIVE_SECONDS,
+        lingering_time=LINGER_SECONDS,
         shutdown_timeout=GRACE_SECONDS,
         max_line_size=8190,
         max_field_size=8190,
@@ -86,6 +90,8 @@ def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamRe
         if caller is None:
             caller = await within(DEADLINE_SECONDS, access.authenticate(request, clerk=endpoint.clerk))
         access.admit(endpoint, request, caller)
+        if endpoint.queues:
+            request.app[reservations.HOLDS].refuse_when_full()
         left = DEADLINE_SECONDS - (time.monotonic() - started)
         call = await endpoint.read(request, caller)
         if endpoint.streams:
@@ -94,7 +100,12 @@ def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamRe
             return await _in_time(left, _act(endpoint, call))
         return await within(left, _act(endpoint, call))
 
-    return serve
+    async def serve_where_there_is_room(request: web.Request) -> web.StreamResponse:
+        with request.app[ROOM]:
+            return await serve(request)
+
+    bounded = not (endpoint.streams or endpoint.queues or endpoint.tag == OPERATIONS)
+    return serve_where_there_is_room if bounded else serve
 
 
 async def _in_time(seconds: float, work: Coroutine[Any, Any, web.StreamResponse]) -> web.StreamResponse:

@@ -152,7 +152,8 @@ async def problems(request: web.Request, handler: Handle) -> web.StreamResponse:
     except Problem as problem:
         if isinstance(problem.__cause__, ClientConnectionResetError):
             raise problem.__cause__ from None
-        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        turned_away = isinstance(problem, Busy) and problem.__cause__ is None
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not turned_away:
             request[CRASH] = problem.__cause__ or problem
         return respond(problem, request)
     except Exception as error:  # noqa: BLE001 -- this is the last place that can answer

@@ -70,7 +70,7 @@ def drawn(chance: random.Random, refs: set[str]) -> Callable[[bytes], Fate]:
     left = set(refs)
 
     def judge(piece: bytes) -> Fate:
-        for ref in [ref for ref in left if f"{ref}@atelier".encode() in piece]:
+        for ref in [ref for ref in left if ref.encode() in piece]:
             left.discard(ref)
             return chance.choice([Fate.LOSE_REQUEST, Fate.LOSE_ANSWER])
         return Fate.PASS

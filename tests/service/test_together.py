@@ -115,3 +115,18 @@ async def test_who_has_gone_takes_nothing(ferry: Ferry) -> None:
     gone = await asyncio.gather(cancelled, left, return_exceptions=True)
     assert all(isinstance(one, asyncio.CancelledError) for one in gone)
     assert ferry.trips == [[0], [3]]
+
+
+async def test_when_the_first_has_waited_long_nobody_else_is_let_in(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=1, longest=100, lanes=1, patience=0.02)
+    asked = [asyncio.create_task(together.ask(n)) for n in range(3)]
+    await asyncio.sleep(0.05)
+    with pytest.raises(Busy):
+        await together.ask(3)
+    asked[1].cancel()  # the first in line gives up, and so does the next
+    asked[2].cancel()
+    await settle()
+    asked.append(asyncio.create_task(together.ask(4)))
+    ferry.gate.set()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert asked[3].result() == 40

@@ -1,0 +1,141 @@
+"""`python -m tests.ordeal`: every case there is, seeded, and one table of what was done and what was seen."""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tests.ordeal import report
+from tests.ordeal.cases import CASES, Case
+from tests.ordeal.guards import GUARDS, Guard
+from tests.ordeal.listening import VARIABLE
+from tests.ordeal.report import Verdict
+
+ROOT = Path(__file__).parent.parent.parent
+REPORTS = ROOT / ".cache" / "ordeal"
+PAGE = ROOT / "docs" / "ordeal.md"
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
+
+
+def main() -> int:
+    """Run what is asked for: 0 when every case passed, and every guard that was taken out was missed."""
+    asked = _parser().parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(1_000_000)
+    only = {int(number) for number in asked.only.split(",")} if asked.only else None
+    cases = [case for case in CASES if only is None or case.number in only]
+    console.print(f"seed {seed}")
+    if asked.without:
+        guards = [_without(guard, seed, console) for guard in GUARDS if asked.without in {guard.name, "all"}]
+        _remember(guards)
+        return 0 if guards and all(guard["noticed"] for guard in guards) else 1
+    told, missing = _run(ROOT, cases, seed, Path(tempfile.mkdtemp()) / "log", aloud=True)
+    verdicts = [report.judge(case, told, missing) for case in cases]
+    report.show(verdicts, seed, console)
+    guards = _remembered()
+    report.write(REPORTS, verdicts, guards, seed)
+    console.print(f"{REPORTS.relative_to(ROOT)}/report.json, report.md")
+    if asked.docs:
+        shutil.copy(REPORTS / "report.md", PAGE)
+    return 1 if any(one.outcome in {"FAIL", "open"} for one in verdicts) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.ordeal", description="Try everything that can go wrong.")
+    parser.add_argument(
+        "--seed", type=int, help="repeat the ordeal of this seed (default: a new one, which is printed)"
+    )
+    parser.add_argument("--only", metavar="1,2,…", help="some cases only")
+    names = ", ".join(guard.name for guard in GUARDS)
+    parser.add_argument("--without", metavar="GUARD", help=f"take a guard out and see who notices: all, or {names}")
+    parser.add_argument("--docs", action="store_true", help="write docs/ordeal.md")
+    return parser
+
+
+def _run(
+    tree: Path, cases: Iterable[Case], seed: int, log: Path, *, aloud: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Run the tests of some cases in a tree; what each told, and which of them do not exist."""
+    named = list(dict.fromkeys(test for case in cases for test in case.tests))
+    missing = [test for test in named if not _exists(tree, test)]
+    command = [sys.executable, "-m", "pytest", "-m", "ordeal or not ordeal", "-p", "tests.ordeal.listening"]
+    command += ["--hypothesis-seed", str(seed), "-p", "no:cacheprovider"]
+    subprocess.run(
+        [*command, *(test for test in named if test not in missing)],
+        cwd=tree,
+        env={**os.environ, "ORDEAL_SEED": str(seed), VARIABLE: str(log), "PYTHONPATH": str(tree)},
+        stdout=None if aloud else subprocess.DEVNULL,
+        stderr=None if aloud else subprocess.DEVNULL,
+        check=False,
+    )
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [json.loads(line) for line in lines], missing
+
+
+def _exists(tree: Path, test: str) -> bool:
+    """Whether there is a test of that name, for pytest runs none at all where one is missing."""
+    file, _, name = test.partition("::")
+    path = tree / file
+    return path.exists() and f"def {name.partition('[')[0]}(" in path.read_text()
+
+
+def _without(guard: Guard, seed: int, console: Console) -> dict[str, Any]:
+    """Run a guard's cases in a copy of the tree that lacks it; who noticed."""
+    with tempfile.TemporaryDirectory(prefix="comptoir-without-") as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+        for change in guard.changes:
+            _take_out(tree, *change)
+        cases = [case for case in CASES if case.number in guard.cases]
+        told, missing = _run(tree, cases, seed, Path(folder) / "log", aloud=False)
+        verdicts = [report.judge(case, told, missing) for case in cases]
+        failed = [one for one in told if not one["passed"]]
+    noticed = "; ".join(
+        f"case {one.case.number} ({', '.join(_names(one, failed))})"
+        for one in verdicts
+        if one.outcome == "FAIL" and told
+    )
+    colour = "green" if noticed else "bold red"
+    console.print(f"without [bold]{guard.name}[/] ({guard.keeps}): [{colour}]{noticed or 'NOBODY noticed'}[/]")
+    return {"name": guard.name, "keeps": guard.keeps, "noticed": noticed, "seed": seed}
+
+
+def _names(verdict: Verdict, failed: list[dict[str, Any]]) -> list[str]:
+    mine = [
+        one["test"]
+        for one in failed
+        if one["test"].partition("[")[0] in {t.partition("[")[0] for t in verdict.case.tests}
+    ]
+    return sorted({test.rpartition("::")[2].partition("[")[0] for test in mine})
+
+
+def _take_out(tree: Path, files: str, guard: str, instead: str) -> None:
+    found = [file for file in tree.glob(files) if guard in file.read_text()]
+    if not found:
+        raise SystemExit(f"{files} has changed: {guard!r} is not in it.")
+    for file in found:
+        file.write_text(file.read_text().replace(guard, instead))
+
+
+def _remember(guards: list[dict[str, Any]]) -> None:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    known = {guard["name"]: guard for guard in [*_remembered(), *guards]}
+    (REPORTS / "guards.json").write_text(json.dumps(list(known.values()), indent=1))
+
+
+def _remembered() -> list[dict[str, Any]]:
+    file = REPORTS / "guards.json"
+    return list(json.loads(file.read_text())) if file.exists() else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())

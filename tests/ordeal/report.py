@@ -1,0 +1,108 @@
+"""The table of an ordeal: for the terminal, for machines, and for the docs."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.ordeal.cases import Case
+
+
+class Verdict(NamedTuple):
+    """What came of a case."""
+
+    case: Case
+    outcome: str  # pass, FAIL, open (nobody tries it yet), n/a (it does not apply)
+    seen: str
+    tests: int = 0
+    seconds: float = 0.0
+
+
+def judge(case: Case, told: list[dict[str, Any]], missing: list[str]) -> Verdict:
+    """Judge a case by what its tests told. A test that does not exist, or did not run, has not passed."""
+    if not case.tests:
+        return Verdict(case, "n/a" if case.reason else "open", case.reason or "nobody tries it yet")
+    mine = [one for one in told if any(_is(one["test"], name) for name in case.tests)]
+    silent = [name for name in case.tests if not any(_is(one["test"], name) for one in mine)]
+    failed = [f"{one['test'].rpartition('::')[2]}: {one['failure']}" for one in mine if not one["passed"]]
+    failed += [
+        f"{name.rpartition('::')[2]} {'does not exist' if name in missing else 'did not run'}" for name in silent
+    ]
+    seconds = sum(one["seconds"] for one in mine)
+    if failed:
+        return Verdict(case, "FAIL", "; ".join(failed), len(mine), seconds)
+    seen = list(dict.fromkeys(what for one in mine for what in one["seen"]))
+    rest = len(mine) - sum(1 for one in mine if one["seen"])
+    if rest:
+        seen.append(f"as promised, in {rest} test{'s' if rest > 1 else ''}")
+    return Verdict(case, "pass", "; ".join(seen), len(mine), seconds)
+
+
+def _is(test: str, name: str) -> bool:
+    """Whether a test that ran is the one named, or one of the many that the name stands for."""
+    return test == name or test.startswith(f"{name}[")
+
+
+def show(verdicts: list[Verdict], seed: int, console: Console) -> None:
+    """Print the table."""
+    table = Table("case", "what was done", "what was seen", "verdict", "seed", show_lines=True)
+    colours = {"pass": "green", "FAIL": "bold red", "open": "yellow", "n/a": "dim"}
+    for one in verdicts:
+        verdict = f"[{colours[one.outcome]}]{one.outcome}[/]"
+        table.add_row(str(one.case.number), one.case.done, _short(one.seen, 600), verdict, str(seed))
+    console.print(table)
+    counts = {outcome: sum(one.outcome == outcome for one in verdicts) for outcome in colours}
+    tests, minutes = sum(one.tests for one in verdicts), sum(one.seconds for one in verdicts) / 60
+    told = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
+    console.print(f"{told}; {tests} tests, {minutes:.1f} minutes; seed {seed}")
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def write(folder: Path, verdicts: list[Verdict], guards: list[dict[str, Any]], seed: int) -> None:
+    """Keep the report as JSON and as Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = [one._asdict() | {"case": one.case._asdict()} for one in verdicts]
+    (folder / "report.json").write_text(json.dumps({"seed": seed, "cases": told, "guards": guards}, indent=1))
+    (folder / "report.md").write_text(_markdown(verdicts, guards, seed))
+
+
+def _markdown(verdicts: list[Verdict], guards: list[dict[str, Any]], seed: int) -> str:
+    lines = [
+        "# What was tried",
+        "",
+        "Written by `make ordeal`, on a real PostgreSQL, Valkey and SMTP server and with real processes; see",
+        '[decision 18](decisions/0018-an-ordeal-of-its-own.md). `make ordeal ARGS="--seed N"` repeats it;',
+        "`--only 25,26` runs some cases, `--without GUARD` takes a guard out and says who noticed.",
+        "",
+        f"Last written on {time.strftime('%Y-%m-%d')}, with the seed {seed}.",
+        "",
+        "| case | what was done | what was seen | verdict |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {one.case.number} | {one.case.done} | {_cell(one.seen)} | {one.outcome} |" for one in verdicts]
+    notes = [one for one in verdicts if one.case.reason and one.outcome != "n/a"]
+    if notes:
+        lines += ["", "What of a case does not apply here:", ""]
+        lines += [f"- {one.case.number}: {one.case.reason}." for one in notes]
+    if guards:
+        lines += [
+            "",
+            "## Guards that were taken out",
+            "",
+            "A test that can't fail proves nothing: each guard was taken out of a copy of the tree.",
+            "",
+            "| guard | what it keeps | who noticed its absence |",
+            "|---|---|---|",
+        ]
+        lines += [f"| `{one['name']}` | {one['keeps']} | {_cell(one['noticed'] or 'NOBODY')} |" for one in guards]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return _short(" ".join(text.split()).replace("|", "\\|"), 900)
