@@ -58,8 +58,9 @@ CASES = (
     case(4, "a basket with one line that is gone", (HOLDING, "test_a_basket_with_one_short_line_changes_nothing")),
     case(
         5,
-        "expiry against confirmation, lapse against handover, at one instant",
+        "expiry against confirmation, lapse against handover, two tablets, at one instant",
         (STEPS, "test_confirm_against_expiry_at_the_same_instant", "test_collect_against_lapse_at_the_same_instant"),
+        (STEPS, "test_two_tablets_hand_over_once"),
     ),
     case(
         6,
