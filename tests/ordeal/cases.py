@@ -19,6 +19,9 @@ STOCK = "service/test_stock.py"
 ENDPOINTS = "service/api/test_endpoints.py"
 WORKER = "workers/test_worker.py"
 SENDING = "workers/test_notifications.py"
+ATTEMPTS = "service/test_attempts.py"
+CLERKS = "service/api/test_clerks.py"
+DEVICES = "service/api/test_devices.py"
 WEBHOOKS = "workers/test_webhooks.py"
 
 _API_DIES = "test_an_api_dies_and_the_same_key_finds_one_effect"
@@ -236,8 +239,23 @@ CASES = (
         ("service/api/test_access.py", "test_another_store_is_no_more_there_than_one_that_does_not_exist"),
         ("service/api/test_access.py", "test_a_route_without_a_scope_does_not_start"),
     ),
-    case(36, "pickup codes guessed by the thousand"),
-    case(37, "PINs guessed, devices revoked, cookies stolen"),
+    case(
+        36,
+        "pickup codes guessed, by one device and by twenty",
+        (ATTEMPTS, "test_ten_wrong_pickup_codes_stop_a_device_until_the_window_is_over"),
+        (ATTEMPTS, "test_many_guesses_at_once_are_counted_each"),
+        (ATTEMPTS, "test_twenty_devices_that_guess_raise_their_store_s_alarm"),
+        reason="no Redis is asked, so none can be wiped: failures are rows in PostgreSQL",
+    ),
+    case(
+        37,
+        "PINs guessed, devices revoked, cookies stolen",
+        (CLERKS, "test_five_wrong_pins_lock_this_clerk_at_this_device_and_nobody_else"),
+        (CLERKS, "test_many_pins_at_once_are_counted_each"),
+        (CLERKS, "test_a_browser_that_is_not_paired_costs_nobody_an_attempt"),
+        (DEVICES, "test_a_revoked_device_opens_nothing_after_five_seconds"),
+        (DEVICES, "test_a_stolen_ride_from_another_site_goes_nowhere"),
+    ),
     case(
         38,
         "fields that are not asked for; every string an injection; documents made from the document",
@@ -256,7 +274,14 @@ CASES = (
         ("service/api/test_app.py", "test_a_body_that_does_not_come_is_given_up"),
         ("service/api/test_app.py", "test_a_thousand_requests_down_one_line_are_answered_in_order"),
     ),
-    case(40, "names, addresses and codes searched for in everything that is left behind; forgetting and erasing"),
+    case(
+        40,
+        "names, addresses and codes searched for in everything that is left behind; forgetting and erasing",
+        ("service/test_privacy.py", "test_after_thirty_days_nothing_personal_is_in_a_dump"),
+        ("service/test_privacy.py", "test_who_asks_is_forgotten_at_once_and_others_are_not"),
+        ("service/api/test_canonical_log.py", "test_nothing_personal_reaches_the_log"),
+        (WORKER, "test_it_tells_what_happened_and_stops_in_order"),
+    ),
     # And beyond
     case(
         41,
