@@ -69,6 +69,7 @@ class Sender:
                 await self._record(fate, attempt)
                 failpoints.reached("message_recorded")
                 traces.note(state=fate.state, reason=fate.reason)
+            failpoints.reached("message_recorded")
             log.info("notification_handled", state=fate.state, reason=fate.reason, provider=self._carrier.name, **facts)
         except Problem as problem:  # PostgreSQL is away: when the lease is over, somebody looks after it
             log.warning("notification_left", reason=problem.code(), **facts)
