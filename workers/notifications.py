@@ -67,7 +67,6 @@ class Sender:
             with traces.span(f"send {self._channel}", role="client", parent=row["traceparent"], **facts):
                 fate = await self._send(row, attempt)
                 await self._record(fate, attempt)
-                failpoints.reached("message_recorded")
                 traces.note(state=fate.state, reason=fate.reason)
             failpoints.reached("message_recorded")
             log.info("notification_handled", state=fate.state, reason=fate.reason, provider=self._carrier.name, **facts)
