@@ -107,7 +107,7 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
 
 
 def _carriers(chosen: Settings) -> dict[str, str]:
-    return {"e-mail": str(chosen.email_provider), "text message": str(chosen.sms_provider)}
+    return {"e-mail": " and ".join(chosen.email_providers), "text message": " and ".join(chosen.sms_providers)}
 
 
 async def _redis(chosen: Settings) -> Finding:

@@ -16,7 +16,7 @@ SQL = queries.load("privacy")
 MOST_AT_ONCE = 500  # reservations in one transaction
 MOST_TOLD = 200  # reservations in one export
 
-FORGETTING = ("forget", "forget_addresses", "forget_captured", "forget_words", "forget_answers")
+FORGETTING = ("forget", "forget_addresses", "forget_replies", "forget_captured", "forget_words", "forget_answers")
 """What is done to reservations that ended, in this order: answers are told anew after the rest is gone."""
 
 

@@ -69,8 +69,17 @@ class Settings(BaseSettings):
     forget_after_days: int = Field(
         default=30, ge=1, le=3650, description="Days after its end that an order's customer is forgotten"
     )
-    email_provider: Literal["capture", "smtp"] = Field(default="capture", description="Carrier of e-mails")
-    sms_provider: Literal["capture"] = Field(default="capture", description="Carrier of text messages")
+    email_providers: tuple[Literal["capture", "smtp", "brevo", "http"], ...] = Field(
+        default=("capture",),
+        min_length=1,
+        description="Carriers of e-mails as a JSON list, in the order of preference: capture, smtp, brevo, http. "
+        "While one rests after many failures, the next takes over",
+    )
+    sms_providers: tuple[Literal["capture", "twilio", "ovh", "brevo", "http"], ...] = Field(
+        default=("capture",),
+        min_length=1,
+        description="The same for text messages: capture, twilio, ovh, brevo, http",
+    )
     email_from: str = Field(default="comptoir@localhost.example", description="Sender of e-mails")
     sms_sender: str = Field(
         default="COMPTOIR",
@@ -82,6 +91,42 @@ class Settings(BaseSettings):
     )
     smtp_url: SecretStr | None = Field(
         default=None, description="smtp://user:secret@host:587 (STARTTLS), smtps://host:465 or smtp://localhost:1025"
+    )
+    callback_secret: Annotated[SecretStr, Field(min_length=24)] | None = Field(
+        default=None,
+        description="Last part of the addresses that OVHcloud and Brevo call, who sign nothing: "
+        "/callbacks/ovh/<it>, /callbacks/brevo/<it>; 24 characters or more",
+    )
+    twilio_account: str = Field(default="", description="Twilio's account SID, AC…")
+    twilio_token: SecretStr | None = Field(default=None, description="Its auth token; also verifies what Twilio calls")
+    twilio_sender: str = Field(
+        default="", description="A number, or a messaging service MG…; empty: SMS_SENDER, to which nobody can reply"
+    )
+    twilio_url: HttpUrl = Field(default=HttpUrl("https://api.twilio.com"), description="Twilio's API")
+    ovh_service: str = Field(default="", description="OVHcloud's SMS service, sms-ab12345-1")
+    ovh_application_key: str = Field(default="", description="Its application key")
+    ovh_application_secret: SecretStr | None = Field(default=None, description="The application's secret")
+    ovh_consumer_key: SecretStr | None = Field(default=None, description="The consumer key")
+    ovh_replies: bool = Field(
+        default=False, description="Whether OVHcloud sends from a number that can be replied to, not from SMS_SENDER"
+    )
+    ovh_url: HttpUrl = Field(default=HttpUrl("https://eu.api.ovh.com/1.0"), description="OVHcloud's API")
+    brevo_key: SecretStr | None = Field(default=None, description="Brevo's API key")
+    brevo_url: HttpUrl = Field(default=HttpUrl("https://api.brevo.com/v3"), description="Brevo's API")
+    http_sms: SecretStr | None = Field(
+        default=None,
+        description='Any other carrier of text messages, as JSON: {"url": "https://…", "headers": {"Authorization": '
+        '"…"}, "body": {"to": "{recipient}", "from": "{sender}", "text": "{text}"}, "id": "/messages/0/id"}; '
+        "see docs/messages.md",
+    )
+    http_email: SecretStr | None = Field(
+        default=None, description="The same for e-mails, with {subject}, {html}, {sender_name}"
+    )
+    sendgrid_key: str = Field(
+        default="", description="Public key that verifies SendGrid's events, where it delivers what smtp sends"
+    )
+    sns_topics: tuple[str, ...] = Field(
+        default=(), description="SNS topics whose reports of Amazon SES are believed, arn:aws:sns:…, as a JSON list"
     )
 
 

@@ -930,6 +930,18 @@ CREATE TABLE public.board (
     edition integer DEFAULT 1 NOT NULL
 );
 
+CREATE TABLE public.callback (
+    provider text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    query text DEFAULT ''::text NOT NULL,
+    body text,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    look_at timestamp with time zone DEFAULT now(),
+    outcome text,
+    CONSTRAINT callback_waits_or_has_an_outcome CHECK (((look_at IS NULL) = (outcome IS NOT NULL)))
+)
+WITH (fillfactor='70');
+
 CREATE TABLE public.captured_message (
     id bigint NOT NULL,
     store_id text NOT NULL COLLATE pg_catalog."C",
@@ -955,6 +967,18 @@ ALTER TABLE public.captured_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.carrier (
+    channel text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    trouble integer DEFAULT 0 NOT NULL,
+    rests integer DEFAULT 0 NOT NULL,
+    rested_until timestamp with time zone,
+    reason text,
+    failed_at timestamp with time zone,
+    CONSTRAINT trouble_is_counted_from_zero CHECK (((trouble >= 0) AND (rests >= 0)))
+)
+WITH (fillfactor='50');
 
 CREATE TABLE public.clerk (
     store_id text NOT NULL COLLATE pg_catalog."C",
@@ -1184,6 +1208,25 @@ CREATE TABLE public.opt_out (
     opted_out_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.receipt (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    notification_id uuid NOT NULL,
+    provider text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL COLLATE pg_catalog."C",
+    reason text,
+    received_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.reply (
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    reservation_id uuid NOT NULL,
+    channel text NOT NULL,
+    body text,
+    stop boolean DEFAULT false NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.schema_migrations (
     version character varying NOT NULL
 );
@@ -1297,8 +1340,14 @@ ALTER TABLE ONLY public.audit_seal
 ALTER TABLE ONLY public.board
     ADD CONSTRAINT board_pkey PRIMARY KEY (store_id);
 
+ALTER TABLE ONLY public.callback
+    ADD CONSTRAINT callback_pkey PRIMARY KEY (provider, event_id);
+
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
+
+ALTER TABLE ONLY public.carrier
+    ADD CONSTRAINT carrier_pkey PRIMARY KEY (channel, name);
 
 ALTER TABLE ONLY public.clerk
     ADD CONSTRAINT clerk_pkey PRIMARY KEY (store_id, id);
@@ -1360,6 +1409,12 @@ ALTER TABLE ONLY public.opt_out
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_pkey PRIMARY KEY (store_id, sku);
 
+ALTER TABLE ONLY public.receipt
+    ADD CONSTRAINT receipt_pkey PRIMARY KEY (store_id, notification_id, provider, status);
+
+ALTER TABLE ONLY public.reply
+    ADD CONSTRAINT reply_pkey PRIMARY KEY (store_id, id);
+
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_pkey PRIMARY KEY (store_id, reservation_id, sku);
 
@@ -1394,6 +1449,10 @@ CREATE UNIQUE INDEX audit_stream ON public.audit USING btree (store_id, "positio
 
 CREATE INDEX audit_unsealed ON public.audit USING btree (store_id, seq) WHERE ("position" IS NULL);
 
+CREATE INDEX callback_by_age ON public.callback USING brin (received_at);
+
+CREATE INDEX callback_waits ON public.callback USING btree (look_at) WHERE (look_at IS NOT NULL);
+
 CREATE INDEX captured_newest ON public.captured_message USING btree (id);
 
 CREATE INDEX clerk_session_open ON public.clerk_session USING btree (store_id, clerk_id) WHERE (ended_at IS NULL);
@@ -1426,7 +1485,17 @@ CREATE INDEX movement_of_order ON public.movement USING btree (store_id, order_r
 
 CREATE INDEX movement_since_count ON public.movement USING btree (store_id, sku, happened_at) WHERE (on_hand_change <> 0);
 
+CREATE INDEX notification_by_id ON public.notification USING btree (id);
+
+CREATE INDEX notification_by_phone ON public.notification USING btree (address) WHERE ((channel = 'sms'::text) AND (address IS NOT NULL));
+
+CREATE INDEX notification_by_provider_ref ON public.notification USING btree (provider, provider_ref) WHERE (provider_ref IS NOT NULL);
+
+CREATE INDEX notification_dead ON public.notification USING btree (id) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
+
 CREATE INDEX notification_due ON public.notification USING btree (channel, next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'unknown'::text]));
+
+CREATE INDEX notification_in_doubt ON public.notification USING btree (channel, next_attempt_at) WHERE ((state = 'unknown'::text) AND (next_attempt_at IS NOT NULL));
 
 CREATE INDEX notification_leased ON public.notification USING btree (lease_until) WHERE (state = 'sending'::text);
 
@@ -1435,6 +1504,8 @@ CREATE INDEX notification_of_reservation ON public.notification USING btree (sto
 CREATE UNIQUE INDEX order_has_one_standing_reservation ON public.reservation USING btree (store_id, order_ref) WHERE (state <> ALL (ARRAY['cancelled'::text, 'expired'::text, 'uncollected'::text]));
 
 CREATE UNIQUE INDEX pickup_code_opens_one_reservation ON public.reservation USING btree (store_id, pickup_code) WHERE (pickup_code IS NOT NULL);
+
+CREATE INDEX reply_of_reservation ON public.reply USING btree (store_id, reservation_id, id);
 
 CREATE INDEX reservation_by_customer ON public.reservation USING btree (customer_ref, store_id) WHERE (customer_ref IS NOT NULL);
 
@@ -1490,6 +1561,12 @@ ALTER TABLE ONLY public."position"
 
 ALTER TABLE ONLY public."position"
     ADD CONSTRAINT position_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
+ALTER TABLE ONLY public.receipt
+    ADD CONSTRAINT receipt_store_id_notification_id_fkey FOREIGN KEY (store_id, notification_id) REFERENCES public.notification(store_id, id);
+
+ALTER TABLE ONLY public.reply
+    ADD CONSTRAINT reply_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);
 
 ALTER TABLE ONLY public.reservation_line
     ADD CONSTRAINT reservation_line_store_id_reservation_id_fkey FOREIGN KEY (store_id, reservation_id) REFERENCES public.reservation(store_id, id);

@@ -21,15 +21,12 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from service import logs, traces
-from service.database import Pool, open_pool
+from service.database import open_pool
 from service.errors import Problem
-from service.links import Links
 from service.settings import Settings, read
-from workers import clocks, heartbeat, notifications, relay, upkeep, webhooks
-from workers.heartbeat import Heartbeat
-from workers.notifications import Sender
-from workers.outside import Outside
-from workers.providers.choose import SettingWrong, choose
+from workers import heartbeat
+from workers.crew import Crew
+from workers.providers.choose import SettingWrong
 from workers.rounds import Round
 from workers.waiting import open_pool_when_ready
 
@@ -41,8 +38,6 @@ except ImportError:  # not on Windows
 log = structlog.get_logger()
 
 QUEUE = "comptoir:wake"
-SENDERS = 2  # of each channel
-STOP_SECONDS = 25  # for what is in hand when the worker is told to stop
 REDIS_PAUSE = 2.0  # seconds before Redis is tried again
 
 
@@ -142,65 +137,6 @@ class Bell:
                     await worker.close()
 
 
-class Crew:
-    """All rounds of one worker process, by name, and who wakes whom."""
-
-    def __init__(self, pool: Pool, settings: Settings) -> None:
-        self.carriers = choose(settings, pool)
-        self.heartbeat = Heartbeat(pool)
-        self.senders = [
-            Sender(pool, settings, channel, carrier)
-            for channel, carrier in self.carriers.items()
-            for _ in range(SENDERS)
-        ]
-        self.webhooks = webhooks.Sender(
-            pool, Outside(private=settings.allow_private_webhooks), sealer=Links(settings).sealer
-        )
-        self.rounds: dict[str, list[Round]] = {
-            "send": [Round("send", sender.send_due, every=0.5) for sender in self.senders],
-            "webhooks": [Round("webhooks", self.webhooks.send_due, every=0.5)],
-            "relay": [Round("relay", lambda: relay.relay(pool, settings), every=0.05, then=self._there_is_mail)],
-            "recover": [Round("recover", lambda: notifications.recover(pool), every=2, then=self._there_is_mail)],
-            "reclaim": [Round("reclaim", lambda: webhooks.recover(pool), every=2, then=self._there_is_mail)],
-            "clocks": [Round("clocks", lambda: clocks.strike(pool), every=1)],
-            "upkeep": [Round("upkeep", lambda: upkeep.tidy(pool, settings), every=600)],
-            "heartbeat": [Round("heartbeat", self.heartbeat.beat, every=heartbeat.EVERY)],
-        }
-        url = settings.redis_url
-        self.bell = Bell(url.get_secret_value(), self.rounds) if url else None
-
-    def _there_is_mail(self) -> None:
-        for name in ("send", "webhooks"):
-            for sending in self.rounds[name]:
-                sending.wake()
-            if self.bell:
-                self.bell.ring(name)
-
-    async def work(self, stop: asyncio.Event) -> None:
-        """Go round until told to stop; then finish what is in hand, for a while."""
-        rounds = [one for several in self.rounds.values() for one in several]
-        working = [asyncio.create_task(one.run(), name=one.name) for one in rounds]
-        listening = asyncio.create_task(self.bell.listen()) if self.bell else None
-        await stop.wait()
-        for sender in self.senders:
-            sender.stop()
-        for one in rounds:
-            one.stop()
-        working.append(asyncio.create_task(self.webhooks.stop()))
-        if listening:
-            listening.cancel()
-            await asyncio.wait([listening], timeout=3)
-        _, late = await asyncio.wait(working, timeout=STOP_SECONDS)
-        for task in late:  # what it had begun is a doubt when its lease is over, and cleared as one
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        for carrier in set(self.carriers.values()):
-            await carrier.close()
-        await self.webhooks.close()
-        with contextlib.suppress(Problem):
-            await self.heartbeat.leave()
-
-
 async def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT; the exit code."""
     stop = asyncio.Event()
@@ -211,9 +147,11 @@ async def run(settings: Settings) -> int:
         return 0
     try:
         crew = Crew(pool, settings)
+        url = settings.redis_url
+        bell = Bell(url.get_secret_value(), crew.rounds) if url else None
         traces.start("comptoir-worker")
         log.info("worker_started")
-        await crew.work(stop)
+        await crew.work(stop, bell)
     except SettingWrong as error:
         log.error("setting_wrong", reason=str(error))  # noqa: TRY400 -- the sentence says it all
         return 1

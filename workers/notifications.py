@@ -7,16 +7,17 @@ from uuid import UUID
 
 import structlog
 
-from service import failpoints, notifications, traces
-from service.database import Pool
+from service import failpoints, sendings, traces
+from service.carriers import Standing
+from service.database import Pool, connection
 from service.errors import Problem
 from service.links import Links
 from service.message_templates import Shelf
 from service.messages.letters import Letter
-from service.notifications import Attempt, Fate
 from service.opt_outs import OptOuts
+from service.sendings import OPTED_OUT, Attempt, Fate
 from service.settings import Settings
-from workers.providers.carrier import Carrier, InDoubt, NotNow, Refused
+from workers.providers.carrier import Carrier, InDoubt, NotNow, NotYet, OptedOut, Refused
 from workers.rounds import each_store
 
 log = structlog.get_logger()
@@ -26,12 +27,19 @@ RECORDING = (0.2, 0.5, 1, 2, 4, 8, 8, 8)  # seconds between attempts to record w
 
 
 class Sender:
-    """Sends what is due on one channel; several share the work, so that one slow carrier holds up its own only."""
+    """Sends what one carrier of a channel is to send; several share the work, and a slow carrier holds up its own only.
 
-    def __init__(self, pool: Pool, settings: Settings, channel: str, carrier: Carrier) -> None:
+    `carriers`: the names of all carriers of the channel, in the order of preference.
+    """
+
+    def __init__(
+        self, pool: Pool, settings: Settings, channel: str, carrier: Carrier, carriers: Sequence[str] = ()
+    ) -> None:
         self._pool = pool
         self._channel = channel
         self._carrier = carrier
+        self._carriers = list(carriers) or [carrier.name]
+        self._standing = Standing(pool, channel, carrier.name)
         self._links = Links(settings)
         self._opt_outs = OptOuts(settings)
         self._shelf = Shelf(pool, settings)
@@ -43,7 +51,9 @@ class Sender:
 
     async def send_due(self) -> int:
         """Send the oldest due messages; how many were dealt with, by this or by another sender."""
-        due = await notifications.due(self._pool, self._channel, AT_ONCE)
+        due = await sendings.due(
+            self._pool, self._channel, AT_ONCE, carrier=self._carrier.name, carriers=self._carriers
+        )
         handled = sum(await each_store(due, lambda store: self._send_of(store, due[store])))
         if due and not handled:
             await asyncio.sleep(0.05)  # another was quicker: there may be more behind these
@@ -51,7 +61,7 @@ class Sender:
         return handled
 
     async def _send_of(self, store: str, ids: Sequence[UUID]) -> int:
-        rows, moot = await notifications.claim(self._pool, store, ids, links=self._links, opt_outs=self._opt_outs)
+        rows, moot = await sendings.claim(self._pool, store, ids, links=self._links, opt_outs=self._opt_outs)
         failpoints.reached("message_claimed")
         await asyncio.gather(*(self._handle(row) for row in rows))
         return len(rows) + moot
@@ -62,60 +72,89 @@ class Sender:
         facts = {"store": attempt.store, "kind": row["kind"], "channel": row["channel"], "attempts": attempt.attempts}
         try:
             if self._stopping:
-                await notifications.give_back(self._pool, attempt)
+                await sendings.give_back(self._pool, attempt)
                 return
             with traces.span(f"send {self._channel}", role="client", parent=row["traceparent"], **facts):
-                fate = await self._send(row, attempt)
+                letter = await self._written(row)
+                fate = await self._hand_over(letter, row, attempt) if letter else Fate("pending", "unwritable")
                 await self._record(fate, attempt)
                 traces.note(state=fate.state, reason=fate.reason)
             failpoints.reached("message_recorded")
+            if letter:
+                await self._note(fate)
             log.info("notification_handled", state=fate.state, reason=fate.reason, provider=self._carrier.name, **facts)
         except Problem as problem:  # PostgreSQL is away: when the lease is over, somebody looks after it
             log.warning("notification_left", reason=problem.code(), **facts)
         except Exception:
             log.exception("notification_broke", **facts)
 
-    async def _send(self, row: dict[str, Any], attempt: Attempt) -> Fate:
+    async def _written(self, row: dict[str, Any]) -> Letter | None:
+        """The message in words; what can't be written now may be with the next version."""
         try:
             letter = await self._shelf.write(row)
-            if letter.own_failed is not None:
-                log.error("message_template_failed", kind=letter.kind, channel=letter.channel, reason=letter.own_failed)
         except Problem:
             raise
-        except Exception as error:  # what can't be written now may be with the next version
-            log.exception("notification_unwritable", kind=row["kind"], store=attempt.store)
-            return Fate("pending", type(error).__name__)
+        except Exception:
+            log.exception("notification_unwritable", kind=row["kind"], store=row["store_id"])
+            return None
+        if letter.own_failed is not None:
+            log.error("message_template_failed", kind=letter.kind, channel=letter.channel, reason=letter.own_failed)
+        return letter
+
+    async def _hand_over(self, letter: Letter, row: dict[str, Any], attempt: Attempt) -> Fate:
+        """From the carrier's answer to the fate it means; a surprise of the carrier is a doubt."""
         try:
-            fate = await self._cleared(letter, row["doubts"]) if row["doubts"] else None
-            if fate is None and await notifications.begin(self._pool, attempt):
+            fate = await self._cleared(letter, row, attempt) if row["doubts"] else None
+            if fate is None and await sendings.begin(
+                self._pool, attempt, provider=self._carrier.name, cleared=self._carrier.can_tell
+            ):
                 failpoints.reached("message_begun")
                 fate = Fate("accepted", ref=await self._carrier.send(letter))
                 failpoints.reached("message_taken")
             return fate or Fate("lost")
         except NotNow as error:
-            return Fate("pending", str(error))
+            return Fate("pending", str(error), carrier_failed=not isinstance(error, NotYet))
+        except OptedOut as error:
+            async with connection(self._pool) as db:
+                await self._opt_outs.add(db, self._channel, row["address"], reason="carrier", by=self._carrier.name)
+            return Fate("suppressed", OPTED_OUT, ref=str(error))
         except Refused as error:
             return Fate("failed", str(error))
         except InDoubt as error:
-            return Fate("in_doubt", str(error))
+            return Fate("in_doubt", str(error), delay=self._carrier.doubt_seconds, carrier_failed=True)
         except Problem:
             raise
         except Exception as error:  # a carrier's surprise: nobody knows how far it came
             log.exception("carrier_broke", provider=self._carrier.name)
-            return Fate("in_doubt", type(error).__name__)
+            return Fate("in_doubt", type(error).__name__, delay=self._carrier.doubt_seconds, carrier_failed=True)
 
-    async def _cleared(self, letter: Letter, doubts: int) -> Fate | None:
-        """What can be found out about a message that may have gone out; None: send it (once more)."""
-        found = await self._carrier.look_up(letter)
-        if found:
-            return Fate("accepted", ref=letter.ref)
-        return Fate("unknown", "no_answer_twice") if found is None and doubts > 1 else None
+    async def _cleared(self, letter: Letter, row: dict[str, Any], attempt: Attempt) -> Fate | None:
+        """What can be found out about a message that may have gone out; None: send it (once more).
+
+        Only the carrier with which it is in doubt is asked, and only that one sends it again.
+        """
+        if row["provider"] not in {None, self._carrier.name}:
+            if row["provider"] not in self._carriers:
+                return Fate("unknown", "carrier_gone")
+            await sendings.give_back(self._pool, attempt)
+            return Fate("lost")
+        if not self._carrier.can_tell:
+            return Fate("unknown", "no_answer_twice") if row["doubts"] > 1 else None
+        ref = await self._carrier.look_up(letter)
+        return Fate("accepted", ref=ref) if ref is not None else None
+
+    async def _note(self, fate: Fate) -> None:
+        """Let all workers know how the carrier does: whether it answers, whatever it answers."""
+        if not fate.carrier_failed:
+            await self._standing.succeeded()
+        elif await self._standing.failed(fate.reason or ""):
+            log.warning("carrier_rests", provider=self._carrier.name, channel=self._channel, reason=fate.reason)
 
     async def _record(self, fate: Fate, attempt: Attempt) -> None:
         """Write it down, for about as long as the lease lasts; unwritten, it is a doubt."""
         for delay in (*RECORDING, None):
             try:
-                await notifications.record(self._pool, attempt, fate, provider=self._carrier.name)
+                await sendings.record(self._pool, attempt, fate, provider=self._carrier.name)
             except Problem as problem:
                 if delay is None:
                     raise
@@ -127,7 +166,7 @@ class Sender:
 
 async def recover(pool: Pool) -> int:
     """Take back messages whose sender was not heard of again; how many."""
-    released = await notifications.release_abandoned(pool)
+    released = await sendings.release_abandoned(pool)
     if released:
         log.warning("notifications_recovered", count=released)
     return released

@@ -18,6 +18,7 @@ WEBHOOKS = queries.load("webhooks")
 FORGOTTEN = {
     "answers_forgotten": queries.load("idempotency")["forget"],
     "captures_forgotten": queries.load("captured")["forget"],
+    "callbacks_forgotten": queries.load("callbacks")["forget"],
     "workers_forgotten": queries.load("workers")["forget"],
     "deliveries_forgotten": DELIVERIES["forget"],
     "deliveries_deleted": DELIVERIES["forget_deleted"],

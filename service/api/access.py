@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 from service import clerks
 from service.api import limits
 from service.api.canonical_log import CALLER
-from service.api.endpoints import OPERATIONS, POOL, Endpoint
+from service.api.endpoints import OPERATIONS, POOL, PROVIDERS, Endpoint
 from service.api.origins import SAFE, refuse_other_sites
 from service.callers import Caller
 from service.errors import Forbidden, Unauthorized, UnknownStore
@@ -61,7 +61,8 @@ def admit(endpoint: Endpoint, request: web.Request, caller: Caller) -> None:
     """
     if endpoint.scopes is None:
         if endpoint.tag != OPERATIONS:
-            limits.take(request, request.app[limits.PER_ADDRESS], limits.address(request))
+            buckets = request.app[limits.PER_KEY if endpoint.tag == PROVIDERS else limits.PER_ADDRESS]
+            limits.take(request, buckets, limits.address(request))
         return
     request[CALLER] = caller
     limits.take(request, request.app[limits.PER_KEY], caller.credential)

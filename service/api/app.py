@@ -8,8 +8,9 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from service.api import access, clerks, limits, openapi, problems, reservations, routes, streams
+from service.api import access, callbacks, clerks, limits, openapi, problems, reservations, routes, streams
 from service.api.canonical_log import REQUEST_ID, canonical_log
+from service.api.certificates import Certificates
 from service.api.endpoints import CLOSING, LINKS, OPERATIONS, POOL, SETTINGS, Answer, Call, Endpoint
 from service.api.hub import Hub
 from service.api.reading import LARGEST_BODY
@@ -54,6 +55,7 @@ def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = 
     app[streams.HUB] = Hub(pool, links, closing)
     app[openapi.DOCUMENT] = openapi.Document(endpoints)
     app[access.KEYRING] = Keyring(pool)
+    app[callbacks.CERTIFICATES] = Certificates()
     app[clerks.PINS] = Pins(settings)
     app[limits.PER_KEY] = limits.Buckets("key", settings.rate_limit_per_second)
     app[limits.PER_ADDRESS] = limits.Buckets("address", settings.public_rate_limit_per_second)

@@ -30,6 +30,9 @@ CLOSING: web.AppKey[asyncio.Event] = web.AppKey("closing", asyncio.Event)
 OPERATIONS = "operations"
 """The tag of what the people who run the service ask: open, and never limited."""
 
+PROVIDERS = "providers"
+"""The tag of what providers call: open to who can sign, and limited as a key is."""
+
 Body = TypeVar("Body")
 
 _VERSION = re.compile(r'(?<!\\)"version": ?(\d+)')

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from service import attempts, deliveries, health, message_templates, metrics
+from service import attempts, carriers, deliveries, health, message_templates, metrics, notifications
 from service.api.endpoints import CLOSING, OPERATIONS, Answer, Call, Endpoint
 from service.database import Pool, connection, within
 from service.errors import Problem
@@ -48,6 +48,8 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         undone = await health.oldest_undone(db)
         waiting = await health.open_reservations(db)
         webhooks = await deliveries.waiting(db)
+        dead = await notifications.count_dead(db)
+        resting = await carriers.resting(db)
         templates = await message_templates.failures(db)
         wrong_codes = await attempts.failures(db)
     return {
@@ -55,6 +57,8 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         "comptoir_open_reservations": ("Reservations on their way", {**waiting}),
         "comptoir_message_template_failures": ("Messages that the shop's own words failed for", {**templates}),
         "comptoir_wrong_pickup_codes": ("Wrong pickup codes in the last fifteen minutes, by store", {**wrong_codes}),
+        "comptoir_notifications": ("Messages that failed, are unknown for good, or are in doubt", {**dead}),
+        "comptoir_carrier_rests_seconds": ("For how long a carrier of messages is left alone", resting),
         "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**webhooks}),
     }
 

@@ -106,7 +106,7 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
         raise UnsupportedMediaType("Send application/json.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body as it is, not compressed.")
-    raw = await _receive(request)
+    raw = await receive(request)
     if optional and not raw.strip():
         raw = b"{}"
     if _NUL.search(raw):
@@ -114,17 +114,18 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
     return checked(model.model_validate_json, raw)
 
 
-async def _receive(request: web.Request) -> bytes:
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise BodyTooLarge(f"At most {LARGEST_BODY} bytes are taken here.")
+async def receive(request: web.Request, *, most: int = LARGEST_BODY) -> bytes:
+    """Read a body as it came, of so many bytes at most. Raises BodyTooLarge, RequestTimeout and MalformedRequest."""
+    if (request.content_length or 0) > most:
+        raise BodyTooLarge(f"At most {most} bytes are taken here.")
     if request.content.is_eof() and request.content.exception() is None:
-        return _bounded(request.content.read_nowait())  # it has arrived whole: no need to watch the clock
+        return _bounded(request.content.read_nowait(), most)  # it has arrived whole: no need to watch the clock
     raw = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.content.iter_any():
                 raw += part
-                _bounded(raw)
+                _bounded(raw, most)
     except TimeoutError:
         raise RequestTimeout(f"The body must arrive within {BODY_SECONDS} seconds.") from None
     except web.RequestPayloadError:
@@ -132,9 +133,9 @@ async def _receive(request: web.Request) -> bytes:
     return bytes(raw)
 
 
-def _bounded(raw: Part) -> Part:
-    if len(raw) > LARGEST_BODY:
-        raise BodyTooLarge(f"At most {LARGEST_BODY} bytes are taken here.")
+def _bounded(raw: Part, most: int) -> Part:
+    if len(raw) > most:
+        raise BodyTooLarge(f"At most {most} bytes are taken here.")
     return raw
 
 

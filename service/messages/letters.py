@@ -30,6 +30,7 @@ Fill = Callable[[str, Mapping[str, Any]], str]
 class Letter:
     """One message, written: for a carrier to hand over as it is. `ref` stays the same when it is sent again."""
 
+    id: UUID
     ref: str  # a Message-ID without its brackets
     store: str
     reservation: UUID
@@ -83,6 +84,7 @@ def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = 
 
     address = parseaddr(settings.email_from)[1]
     addressed = {
+        "id": row["id"],
         "ref": f"{row['id']}@{address.partition('@')[2] or 'localhost'}",
         "store": row["store_id"],
         "reservation": row["reservation_id"],

@@ -30,6 +30,7 @@ EventType = Literal[
     "notification.requested",
     "notification.delivered",
     "notification.failed",
+    "reply.received",
     "webhook.disabled",
 ]
 Format = Literal["standard", "cloudevents"]

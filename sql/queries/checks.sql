@@ -138,12 +138,15 @@ having count(*) > 1;
 
 -- name: messages_tell_what_happened
 -- A message is about an event that has its place, of the same reservation and of its own kind, and goes to a person once.
+-- Only that somebody opted out is confirmed before the relay has come by.
 select 'a message tells what happened, once' as promise, n.store_id as store, n.id::text as subject,
        coalesce(e.type, 'an event') as expected, format('%s about %s, %s times', n.kind, n.reservation_id, n.times) as found
   from (select *, count(*) over (partition by store_id, event_seq, channel, person) as times from notification) n
   left join event e on e.store_id = n.store_id and e.seq = n.event_seq
- where n.times > 1 or e.position is null or e.reservation_id is distinct from n.reservation_id
-    or (e.type <> 'notification.requested' and e.type <> 'reservation.' || case n.kind when 'reminder' then 'reminder_due' else n.kind end);
+ where n.times > 1 or e.position is null and n.kind <> 'opted_out' or e.reservation_id is distinct from n.reservation_id
+    or (e.type <> 'notification.requested'
+        and e.type <> case n.kind when 'opted_out' then 'reply.received' when 'reminder' then 'reservation.reminder_due'
+                                  else 'reservation.' || n.kind end);
 
 -- name: nobody_is_left_untold
 -- What customers must know has at least one message, when its event has its place, they can be reached, and the shop has

@@ -18,6 +18,11 @@ update reservation
 update notification set address = null
  where store_id = :store and reservation_id = any (:ids::uuid[]) and address is not null;
 
+-- name: forget_replies
+-- Nor of what they wrote back.
+update reply set body = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and body is not null;
+
 -- name: forget_captured
 -- Nor of those that were captured.
 delete from captured_message where store_id = :store and reservation_id = any (:ids::uuid[]);

@@ -93,7 +93,7 @@ class Nemesis:
             self.ways[name] = Proxy.before(url)
             await self.ways[name].start()
         mail = {
-            "EMAIL_PROVIDER": "smtp",
+            "EMAIL_PROVIDERS": '["smtp"]',
             "SMTP_URL": self.ways["workers to mail"].address(self.smtp_url),
             "REDIS_URL": self.ways["workers to redis"].address(self.valkey.url),
         }

@@ -193,7 +193,7 @@ async def test_a_carrier_whose_answers_get_lost_gets_each_message_under_one_name
     async with between(mail.url) as (proxy, address):
         lost = iter([Fate.LOSE_ANSWER, Fate.PASS, Fate.LOSE_REQUEST] * 2)
         proxy.judge = lambda piece: next(lost, Fate.PASS) if piece.endswith(b"\r\n.\r\n") else Fate.PASS
-        await start(Worker, EMAIL_PROVIDER="smtp", SMTP_URL=address)
+        await start(Worker, EMAIL_PROVIDERS='["smtp"]', SMTP_URL=address)
 
         async def settled() -> bool:
             await shop.pool.execute(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service import checks, events
+from service import audit, checks, events
 from service.database import Pool
 from tests.shop import Shop, prove, settings_for
 
@@ -34,6 +34,7 @@ TAMPERED = {
         "nothing is held by the dead",
     "update delivery set state = 'sending', lease_until = now() - interval '1 hour'": "nothing is held by the dead",
     "update event set position = null, at = now() - interval '1 hour'": "nothing is held by the dead",
+    "update event set actor = 'key:somebody-else'": "the history is as it was sealed",
 }  # fmt: skip
 
 UNGUARDED = {
@@ -92,6 +93,7 @@ async def busy(pool: Pool, database_url: str) -> Shop:
     )
     [store] = await events.waiting_stores(pool)
     await events.relay(pool, store)
+    await audit.seal(pool, store, shop.links.sealer)
     await pool.execute("insert into worker (id, host, started_at) values (new_id(), 'w', now() - interval '1 day')")
     return shop
 

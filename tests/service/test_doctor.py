@@ -36,7 +36,9 @@ async def test_who_is_well_is_told_so(shop: Shop, database_url: str) -> None:
     await seen(shop.pool)
     async with transaction(shop.pool) as db:
         await keys.create(db, "shop", [Scope.CHECKOUT], stores=None)
-    found = states(await findings(settings_for(database_url, email_provider="smtp", smtp_url="smtp://localhost:1025")))
+    found = states(
+        await findings(settings_for(database_url, email_providers=("smtp",), smtp_url="smtp://localhost:1025"))
+    )
     for about in ("postgresql", "migrations", "clock", "connections", "workers", "events", "holds", "keys", "redis"):
         assert found[about] == "ok", about
     assert found["durability"] == "fail", "the tests' server runs without fsync"

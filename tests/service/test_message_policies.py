@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service import events, message_policies, notifications
+from service import events, message_policies, notifications, sendings
 from service.database import Pool, transaction
 from service.models.message_policies import MessagePolicyBody
 from service.models.notifications import Kind
@@ -15,6 +15,9 @@ from tests.shop import CLERK, Shop
 
 BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "+33639980001"}
 BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
+
+
+LATER = [{"kind": "ready", "channel": "sms", "delay_minutes": 20}]
 
 
 async def say(shop: Shop, *, store: str = message_policies.DEPLOYMENT, **policy: Any) -> None:
@@ -34,9 +37,9 @@ async def owed(shop: Shop, kind: Kind) -> list[str]:
     return [row["channel"] for row in rows]
 
 
-def around_now(zone: str = "Europe/Paris") -> dict[str, str]:
-    """Quiet hours in the midst of which we are, by that zone's clock."""
-    now = datetime.now(UTC).astimezone(ZoneInfo(zone))
+def around_now(zone: str = "Europe/Paris", later: timedelta = timedelta()) -> dict[str, str]:
+    """Quiet hours in the midst of which we are, or will be later, by that zone's clock."""
+    now = datetime.now(UTC).astimezone(ZoneInfo(zone)) + later
     return {"from": f"{now - timedelta(hours=2):%H:%M}", "to": f"{now + timedelta(hours=3):%H:%M}"}
 
 
@@ -145,16 +148,14 @@ async def test_what_comes_due_late_waits_for_the_morning_after_all(tea: Shop) ->
         quiet["from"],
         quiet["to"],
     )
-    due = await notifications.due(tea.pool, "sms", 10)
-    rows, moot = await notifications.claim(
-        tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings)
-    )
+    due = await sendings.due(tea.pool, "sms", 10, carrier="smtp", carriers=["smtp"])
+    rows, moot = await sendings.claim(tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings))
     assert ([row["kind"] for row in rows], moot) == (["confirmed"], 0)
     assert await waits(tea) > HOURS
 
 
 async def test_a_message_may_go_out_later_than_its_event(tea: Shop) -> None:
-    await say(tea, quiet_hours=None, rules=[{"kind": "ready", "channel": "sms", "delay_minutes": 20}])
+    await say(tea, quiet_hours=around_now(later=timedelta(hours=12)), rules=LATER)
     await tea.ready("tea", 1, customer=BOTH)
     assert timedelta(minutes=19) < await waits(tea) <= timedelta(minutes=20)
     assert await waits(tea, channel="email") <= timedelta()

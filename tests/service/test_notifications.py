@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from service import events, message_policies, notifications
+from service import events, message_policies, notifications, sendings
 from service.database import Pool, transaction
 from service.errors import NothingToSend, UnknownReservation
 from service.models.notifications import Kind
-from service.notifications import Attempt, Fate
 from service.opt_outs import OptOuts
+from service.sendings import Attempt, Fate
 from tests.shop import Shop
 
 BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "+33639980001"}
@@ -30,8 +30,8 @@ async def tell(shop: Shop) -> list[str]:
 async def claim_all(shop: Shop, channel: str = "email") -> list[dict[str, Any]]:
     """Take everything that is due on a channel."""
     rows = []
-    for store, ids in (await notifications.due(shop.pool, channel, 100)).items():
-        claimed, _ = await notifications.claim(shop.pool, store, ids, links=shop.links, opt_outs=OptOuts(shop.settings))
+    for store, ids in (await sendings.due(shop.pool, channel, 100, carrier="smtp", carriers=["smtp"])).items():
+        claimed, _ = await sendings.claim(shop.pool, store, ids, links=shop.links, opt_outs=OptOuts(shop.settings))
         rows += claimed
     return rows
 
@@ -159,8 +159,8 @@ async def test_an_acceptance_is_the_end(tea: Shop) -> None:
     await tea.ready("tea", 1, customer=BY_PHONE)
     await tell(tea)
     for row in await claim_all(tea, "sms"):
-        assert await notifications.begin(tea.pool, attempt_of(row))
-        await notifications.record(tea.pool, attempt_of(row), Fate("accepted", ref="x1"), provider="capture")
+        assert await sendings.begin(tea.pool, attempt_of(row), provider="smtp")
+        await sendings.record(tea.pool, attempt_of(row), Fate("accepted", ref="x1"), provider="capture")
     assert {state for _, state, _ in await states(tea.pool)} == {"accepted"}
     assert await claim_all(tea, "sms") == []
 
@@ -171,12 +171,12 @@ async def test_a_busy_carrier_is_asked_later_and_later_and_then_given_up(tea: Sh
     waits = []
     for _ in range(11):
         [row] = await claim_all(tea, "sms")
-        await notifications.record(tea.pool, attempt_of(row), Fate("pending", "smtp_421"), provider="smtp")
+        await sendings.record(tea.pool, attempt_of(row), Fate("pending", "smtp_421"), provider="smtp")
         waits.append(
             await tea.pool.fetchval("select extract(epoch from next_attempt_at - updated_at)::float from notification")
         )
         await tea.pool.execute("update notification set next_attempt_at = now() where state = 'pending'")
-    for wait, planned in zip(waits, notifications.DELAYS, strict=False):
+    for wait, planned in zip(waits, sendings.DELAYS, strict=False):
         assert planned * 0.79 < wait < planned * 1.21
     assert await states(tea.pool) == [("confirmed", "failed", "gave_up smtp_421")]
     assert await tea.events("notification.failed") == ["notification.failed"]
@@ -186,7 +186,7 @@ async def test_a_refusal_is_told_to_the_shop(tea: Shop) -> None:
     held = await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
     await tell(tea)
     [row] = await claim_all(tea, "sms")
-    await notifications.record(tea.pool, attempt_of(row), Fate("failed", "smtp_550 5.1.1"), provider="smtp")
+    await sendings.record(tea.pool, attempt_of(row), Fate("failed", "smtp_550 5.1.1"), provider="smtp")
     event = await tea.pool.fetchrow("select * from event where type = 'notification.failed'")
     assert event is not None
     assert (event["reservation_id"], event["notification_id"]) == (UUID(held["id"]), row["id"])
@@ -196,17 +196,17 @@ async def test_a_refusal_is_told_to_the_shop(tea: Shop) -> None:
 
 async def expire_leases(shop: Shop) -> int:
     await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
-    return await notifications.release_abandoned(shop.pool)
+    return await sendings.release_abandoned(shop.pool)
 
 
 async def test_who_dies_before_handing_over_leaves_no_doubt(tea: Shop) -> None:
     await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
     await tell(tea)
     [row] = await claim_all(tea, "sms")
-    assert await notifications.release_abandoned(tea.pool) == 0  # its lease lasts
+    assert await sendings.release_abandoned(tea.pool) == 0  # its lease lasts
     assert await expire_leases(tea) == 1
     assert await states(tea.pool) == [("confirmed", "pending", None)]
-    assert not await notifications.begin(tea.pool, attempt_of(row))  # it wakes up, and is too late
+    assert not await sendings.begin(tea.pool, attempt_of(row), provider="smtp")  # it wakes up, and is too late
     [again] = await claim_all(tea, "sms")
     assert (again["doubts"], again["attempts"]) == (0, 2)
 
@@ -215,12 +215,12 @@ async def test_who_dies_after_handing_over_leaves_a_doubt(tea: Shop) -> None:
     await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
     await tell(tea)
     [row] = await claim_all(tea, "sms")
-    assert await notifications.begin(tea.pool, attempt_of(row))
+    assert await sendings.begin(tea.pool, attempt_of(row), provider="smtp")
     assert await expire_leases(tea) == 1
     assert await states(tea.pool) == [("confirmed", "unknown", "sender_died")]
     [again] = await claim_all(tea, "sms")
     assert again["doubts"] == 1
-    await notifications.record(tea.pool, attempt_of(again), Fate("pending", "smtp_421"), provider="smtp")
+    await sendings.record(tea.pool, attempt_of(again), Fate("pending", "smtp_421"), provider="smtp")
     assert await states(tea.pool) == [("confirmed", "unknown", "smtp_421")]  # a doubt stays one
 
 
@@ -229,20 +229,22 @@ async def test_who_wakes_up_too_late_does_not_hand_over(tea: Shop) -> None:
     await tell(tea)
     [row] = await claim_all(tea, "sms")
     await tea.pool.execute("update notification set lease_until = now()")
-    assert not await notifications.begin(tea.pool, attempt_of(row))  # its time is up, though nobody has noticed
-    await notifications.release_abandoned(tea.pool)
+    assert not await sendings.begin(
+        tea.pool, attempt_of(row), provider="smtp"
+    )  # its time is up, though nobody has noticed
+    await sendings.release_abandoned(tea.pool)
     [again] = await claim_all(tea, "sms")
-    assert not await notifications.begin(tea.pool, attempt_of(row))  # it is another's now
-    assert await notifications.begin(tea.pool, attempt_of(again))
+    assert not await sendings.begin(tea.pool, attempt_of(row), provider="smtp")  # it is another's now
+    assert await sendings.begin(tea.pool, attempt_of(again), provider="smtp")
 
 
 async def test_an_acceptance_heard_late_still_counts(tea: Shop) -> None:
     await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
     await tell(tea)
     [row] = await claim_all(tea, "sms")
-    await notifications.begin(tea.pool, attempt_of(row))
+    await sendings.begin(tea.pool, attempt_of(row), provider="smtp")
     await expire_leases(tea)
-    await notifications.record(tea.pool, attempt_of(row), Fate("accepted"), provider="smtp")
+    await sendings.record(tea.pool, attempt_of(row), Fate("accepted"), provider="smtp")
     assert await states(tea.pool) == [("confirmed", "accepted", None)]
 
 
@@ -253,7 +255,7 @@ async def test_the_word_of_an_earlier_attempt_is_void(tea: Shop) -> None:
     await expire_leases(tea)
     await claim_all(tea, "sms")
     for fate in (Fate("failed", "x"), Fate("pending", "x"), Fate("in_doubt", "x"), Fate("accepted")):
-        await notifications.record(tea.pool, attempt_of(row), fate, provider="smtp")
+        await sendings.record(tea.pool, attempt_of(row), fate, provider="smtp")
         assert await states(tea.pool) == [("confirmed", "sending", None)]
 
 
@@ -297,3 +299,25 @@ async def test_what_was_told_is_listed_without_addresses(tea: Shop) -> None:
 def test_every_kind_owed_can_be_true_and_says_so() -> None:
     assert set(get_args(Kind)) == {row.kind for row in notifications.STILL_TRUE} == set(message_policies.EVENTS)
     assert set(notifications.CURRENT.values()) < set(get_args(Kind))
+
+
+async def test_another_channel_takes_over_once_from_one_that_failed_for_good(tea: Shop) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BOTH))
+    await tell(tea)
+    [row] = await claim_all(tea)
+    await sendings.begin(tea.pool, attempt_of(row), provider="smtp")
+    for _ in range(2):  # recorded again, after an answer of PostgreSQL was lost
+        await sendings.record(tea.pool, attempt_of(row), Fate("failed", "smtp_550"), provider="smtp")
+    [instead] = await claim_all(tea, "sms")
+    assert (instead["kind"], instead["address"]) == ("confirmed", "+33639980001")
+    await sendings.record(tea.pool, attempt_of(instead), Fate("failed", "twilio_21211"), provider="twilio")
+    assert await states(tea.pool) == [("confirmed", "failed", "smtp_550"), ("confirmed", "failed", "twilio_21211")]
+
+
+@pytest.mark.parametrize("fate", [Fate("unknown", "no_answer_twice"), Fate("pending", "x"), Fate("in_doubt", "x")])
+async def test_what_may_still_arrive_is_not_said_twice(tea: Shop, fate: Fate) -> None:
+    await tea.confirm(await tea.hold("tea", 1, customer=BOTH))
+    await tell(tea)
+    [row] = await claim_all(tea)
+    await sendings.record(tea.pool, attempt_of(row), fate, provider="smtp")
+    assert len(await states(tea.pool)) == 1

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from service import notifications
+from service import sendings
 from service.database import connection
 from service.opt_outs import OptOuts
 from tests.service.test_notifications import BOTH, BY_PHONE, claim_all, states, tell
@@ -76,11 +76,25 @@ async def test_a_doubt_about_who_opted_out_remains_one(shop: Shop, opt_outs: Opt
     await shop.confirm(await shop.hold("tea", 1, customer=BY_PHONE))
     await tell(shop)
     [row] = await claim_all(shop, "sms")
-    attempt = notifications.Attempt(row["store_id"], row["id"], row["attempts"])
-    assert await notifications.begin(shop.pool, attempt)
-    await notifications.record(shop.pool, attempt, notifications.Fate("in_doubt", "timeout"), provider="twilio")
+    attempt = sendings.Attempt(row["store_id"], row["id"], row["attempts"])
+    assert await sendings.begin(shop.pool, attempt, provider="smtp")
+    await sendings.record(shop.pool, attempt, sendings.Fate("in_doubt", "timeout"), provider="smtp")
     async with connection(shop.pool) as db:
         await opt_outs.add(db, "sms", PHONE, reason="stop", by="twilio")
     await shop.pool.execute("update notification set next_attempt_at = now()")
     assert await claim_all(shop, "sms") == []
     assert await states(shop.pool) == [("confirmed", "unknown", "opted_out")]
+
+
+async def test_who_wants_no_texts_is_written_to_once(shop: Shop, opt_outs: OptOuts) -> None:
+    await shop.stock("tea", 5)
+    await shop.cancel(await shop.hold("tea", 1, customer=BOTH))
+    await tell(shop)
+    await shop.pool.execute("delete from notification where channel = 'email'")  # as a policy without e-mail
+    async with connection(shop.pool) as db:
+        await opt_outs.add(db, "sms", PHONE, reason="stop", by="twilio")
+    assert await claim_all(shop, "sms") == []
+    [row] = await claim_all(shop, "email")
+    assert (row["kind"], row["address"]) == ("cancelled", "camille@atelier.example")
+    assert await claim_all(shop, "email") == []
+    assert len(await states(shop.pool)) == 2

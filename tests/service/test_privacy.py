@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from demo.servers import Postgres
-from service import clocks, notifications, privacy, resealing
+from service import clocks, privacy, resealing, sendings
 from service.callers import Caller, Scope
 from service.database import transaction
 from service.errors import WrongState
@@ -161,8 +161,8 @@ async def test_a_forgotten_customer_is_sent_nothing_and_not_revived(shop: Shop) 
     await relay(shop)
     await erase(shop, email="zoe@atelier.example")
     for channel in ("email", "sms"):
-        for store, ids in (await notifications.due(shop.pool, channel, 10)).items():
-            claimed, moot = await notifications.claim(
+        for store, ids in (await sendings.due(shop.pool, channel, 10, carrier="smtp", carriers=["smtp"])).items():
+            claimed, moot = await sendings.claim(
                 shop.pool, store, ids, links=shop.links, opt_outs=OptOuts(shop.settings)
             )
             assert (claimed, moot) == ([], len(ids))

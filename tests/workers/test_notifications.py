@@ -20,10 +20,15 @@ class Moody:
     """A carrier that answers as it is told, and remembers what it was given."""
 
     answers: list[Exception | None]
-    found: bool | None = None  # what it says when asked
+    found: bool | None = None  # what it says when asked; None: it can't tell
     name: str = "moody"
+    doubt_seconds: float = 30
     given: list[str] = field(default_factory=list)
     asked: int = 0
+    can_tell: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.can_tell = self.found is not None
 
     async def send(self, letter: Letter) -> str:
         self.given.append(letter.ref)
@@ -32,10 +37,10 @@ class Moody:
             raise answer
         return "taken"
 
-    async def look_up(self, letter: Letter) -> bool | None:
+    async def look_up(self, letter: Letter) -> str | None:
         assert letter.ref in self.given
         self.asked += 1
-        return self.found
+        return "found" if self.found else None
 
     async def close(self) -> None: ...
 
@@ -136,7 +141,7 @@ async def test_words_that_cannot_be_written_wait_for_better_ones(shop: Shop, mon
     with monkeypatch.context() as broken:
         broken.setattr("service.messages.facts.MOMENT", None)
         await send(shop, carrier)
-    assert await fate(shop) == ("pending", "AttributeError")
+    assert await fate(shop) == ("pending", "unwritable")
     await send(shop, carrier)
     assert await fate(shop) == ("accepted", None)
 

@@ -168,12 +168,12 @@ async def test_killed_between_handing_over_and_recording_it_sends_once_more_the_
 ) -> None:
     await orders(shop, 3)
     mail.mailbox.hang = True
-    one = await worker(EMAIL_PROVIDER="smtp", SMTP_URL=mail.url)
+    one = await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await until(lambda: len(mail.mailbox.taken) == 3)
     await one.kill()
     mail.mailbox.hang = False
     await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
-    await worker(EMAIL_PROVIDER="smtp", SMTP_URL=mail.url)
+    await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await everything_told(shop, 3)
     assert set(Counter(mail.mailbox.refs).values()) == {2}
     assert len(set(mail.mailbox.refs)) == 3
@@ -183,12 +183,12 @@ async def test_killed_in_the_middle_only_what_was_being_handed_over_comes_twice(
     shop: Shop, worker: Start, mail: MailServer
 ) -> None:
     await orders(shop, 30)
-    one = await worker(EMAIL_PROVIDER="smtp", SMTP_URL=mail.url)
+    one = await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await until(lambda: len(mail.mailbox.taken) >= 2)
     await one.kill()
     await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
     begun = await shop.pool.fetch("select id from notification where begun_at is not null")
-    await worker(EMAIL_PROVIDER="smtp", SMTP_URL=mail.url)
+    await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await everything_told(shop, 30)
     times = Counter(mail.mailbox.refs)
     assert len(times) == 30
@@ -220,7 +220,7 @@ async def more_captured(shop: Shop, before: int) -> bool:
 async def test_sigterm_during_a_sending_finishes_it(shop: Shop, worker: Start, mail: MailServer) -> None:
     await orders(shop, 20)
     mail.mailbox.hang = True
-    one = await worker(EMAIL_PROVIDER="smtp", SMTP_URL=mail.url)
+    one = await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await until(lambda: mail.mailbox.waiting)
     stopping = asyncio.create_task(one.stop())
     await asyncio.sleep(0.5)
@@ -252,7 +252,9 @@ async def test_health_asks_whether_a_worker_of_this_machine_is_alive(shop: Shop,
     assert not await asyncio.to_thread(alive)
 
 
-@pytest.mark.parametrize("wrong", [{"EMAIL_PROVIDER": "smtp"}, {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "http://x"}])
+@pytest.mark.parametrize(
+    "wrong", [{"EMAIL_PROVIDERS": '["smtp"]'}, {"EMAIL_PROVIDERS": '["smtp"]', "SMTP_URL": "http://x"}]
+)
 async def test_a_wrong_setting_is_said_at_the_start(worker: Start, wrong: dict[str, str]) -> None:
     one = await worker(**wrong)
     assert await asyncio.wait_for(one.process.wait(), 20) == 1

@@ -13,6 +13,8 @@ class Capture:
     """A carrier for e-mails and text messages that lays them into the table `captured_message`."""
 
     name = "capture"
+    can_tell = True
+    doubt_seconds = 30.0
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -39,13 +41,14 @@ class Capture:
             raise InDoubt(problem.code()) from problem
         return letter.ref
 
-    async def look_up(self, letter: Letter) -> bool:
-        """Whether it was kept."""
+    async def look_up(self, letter: Letter) -> str | None:
+        """Its ref, where it was kept."""
         try:
             async with connection(self._pool) as db:
-                return bool(await SQL["is_captured"].value(db, store=letter.store, ref=letter.ref))
+                kept = await SQL["is_captured"].value(db, store=letter.store, ref=letter.ref)
         except Problem as problem:
             raise NotNow(problem.code()) from problem
+        return letter.ref if kept else None
 
     async def close(self) -> None:
         """Nothing to let go of: the pool is the worker's."""

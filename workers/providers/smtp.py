@@ -9,7 +9,7 @@ import aiosmtplib
 from aiosmtplib import SMTPException, SMTPRecipientRefused, SMTPResponseException, SMTPServerDisconnected
 
 from service.messages.letters import Letter
-from workers.providers.carrier import InDoubt, NotNow, Refused
+from workers.providers.carrier import InDoubt, NotNow, NotYet, Refused
 from workers.providers.email_message import compose
 
 ANSWER_SECONDS = 15.0  # to connect, and for each answer
@@ -25,6 +25,8 @@ class Smtp:
     """A carrier for e-mails: one connection for each, with TLS as its address asks. It can't tell what it sent."""
 
     name = "smtp"
+    can_tell = False
+    doubt_seconds = 30.0
 
     def __init__(self, url: str, *, seconds: float = ANSWER_SECONDS) -> None:
         parts = urlsplit(url)
@@ -96,7 +98,7 @@ async def _hand_over(session: aiosmtplib.SMTP, message: bytes, seconds: float) -
     if answer.code >= _NEVER:
         raise Refused(_reason(answer.code, answer.message))
     if answer.code >= _NO:
-        raise NotNow(_reason(answer.code, answer.message))
+        raise NotYet(_reason(answer.code, answer.message))
     with suppress(SMTPException, OSError, TimeoutError):  # it is theirs now, whatever happens to the farewell
         await session.quit(timeout=1)
 
@@ -104,8 +106,9 @@ async def _hand_over(session: aiosmtplib.SMTP, message: bytes, seconds: float) -
 def _refusal(error: SMTPResponseException) -> NotNow | Refused:
     """5xx for this recipient is for ever; for us (sender, password, policy) somebody can mend it meanwhile."""
     reason = _reason(error.code, error.message)
-    forever = isinstance(error, SMTPRecipientRefused) and error.code >= _NEVER
-    return Refused(reason) if forever else NotNow(reason)
+    if not isinstance(error, SMTPRecipientRefused):
+        return NotNow(reason)
+    return Refused(reason) if error.code >= _NEVER else NotYet(reason)
 
 
 def _reason(code: int, message: str) -> str:

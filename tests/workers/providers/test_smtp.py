@@ -17,6 +17,7 @@ from workers.providers.smtp import Smtp
 TOKEN = "2222H7K3F2BCDFGHJKNPRSTV"
 
 LETTER = Letter(
+    id=UUID("01a20822-0000-7000-8000-000000000001"),
     ref="01a20822@atelier.example",
     store="lyon",
     reservation=UUID(int=1),

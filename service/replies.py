@@ -1,0 +1,80 @@
+"""Replies: what customers write back. STOP opts out and is confirmed; all of it reaches the store of their order."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+from uuid import UUID
+
+from service import queries
+from service.database import Connection
+from service.ids import new_id
+from service.links import Links
+from service.models.notifications import Reply
+from service.opt_outs import OptOuts
+
+SQL = queries.load("replies")
+
+STOP = frozenset(
+    {"STOP", "STOPALL", "ARRET", "ARRETER", "CANCEL", "END", "OPTOUT", "QUIT", "REMOVE", "TD", "UNSUBSCRIBE"}
+)
+"""Words that opt out where they are all that was written."""
+CLEAR = frozenset({"STOP", "STOPALL", "ARRET", "UNSUBSCRIBE"})
+"""Words that opt out also with a few others: STOP SMS, STOP 36184."""
+START = frozenset({"START", "UNSTOP"})
+FEW = 3
+LONGEST = 1600  # characters that are kept
+
+
+class Written(NamedTuple):
+    """What somebody wrote from a phone; `confirmed`: the provider has told them already that they opted out."""
+
+    provider: str
+    phone: str
+    text: str
+    confirmed: bool = False
+
+
+def wants_out(text: str) -> bool:
+    """Whether these words opt out, with or without capitals, accents, dots and dashes."""
+    words = _words(text)
+    return "".join(words) in STOP or bool(words and words[0] in CLEAR and len(words) <= FEW)
+
+
+def wants_in(text: str) -> bool:
+    """Whether these words take an opting out back."""
+    return "".join(_words(text)) in START
+
+
+def _words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().upper()
+    return re.sub(r"[^A-Z0-9 ]", "", plain).split()
+
+
+async def receive(db: Connection, written: Written, *, links: Links, opt_outs: OptOuts) -> bool:
+    """Do what they want, and show it to the store of their newest order. False: nobody here knows this phone.
+
+    An opting out counts whether or not they are known.
+    """
+    out = wants_out(written.text)
+    if out:
+        await opt_outs.add(db, "sms", written.phone, reason="stop", by=written.provider)
+    elif wants_in(written.text):
+        await opt_outs.remove(db, "sms", written.phone)
+    order = await SQL["newest_order"].row(db, phone=written.phone)
+    if order is None:
+        return False
+    where = {"store": order["store_id"], "reservation": order["id"]}
+    body = links.sealer.close("note", written.text[:LONGEST], order["id"])
+    seq = await SQL["keep"].value(db, **where, id=new_id(), channel="sms", body=body, stop=out)
+    if out and not written.confirmed:
+        await SQL["confirm"].run(db, **where, seq=seq, channel="sms", address=written.phone, locale=order["locale"])
+    return True
+
+
+async def of_reservation(db: Connection, store: str, reservation: UUID, *, links: Links) -> list[Reply]:
+    """What was written back about a reservation, the newest first."""
+    rows = await SQL["of_reservation"].rows(db, store=store, reservation=reservation)
+    return [
+        Reply(**{**row, "body": None if row["body"] is None else links.sealer.read("note", row["body"], reservation)})
+        for row in rows
+    ]

@@ -1,0 +1,34 @@
+-- name: newest_order
+-- The newest order about which we wrote to this phone, one that is open before all others.
+select r.store_id, r.id, r.locale
+  from notification n
+  join reservation r on r.store_id = n.store_id and r.id = n.reservation_id
+ where n.channel = 'sms' and n.address = :phone
+ order by r.state in ('held', 'confirmed', 'picking', 'ready') desc, r.id desc
+ limit 1;
+
+-- name: keep
+-- What they wrote, and the event that says so: it names the reply, and not what is in it. The event's place in line.
+with kept as (
+    insert into reply (store_id, id, reservation_id, channel, body, stop)
+    values (:store, :id, :reservation, :channel, :body, :stop)
+    returning store_id, id, reservation_id, channel, stop
+)
+insert into event (store_id, id, type, reservation_id, data, actor)
+select store_id, new_id(), 'reply.received', reservation_id,
+       jsonb_build_object('reply', id, 'channel', channel, 'stop', stop), 'customer'
+  from kept
+returning seq;
+
+-- name: confirm
+-- The one message that goes to who opted out: that they did.
+insert into notification (store_id, id, event_seq, reservation_id, kind, channel, address, locale, next_attempt_at)
+values (:store, new_id(), :seq, :reservation, 'opted_out', :channel, :address, :locale, now())
+    on conflict on constraint message_is_sent_once do nothing;
+
+-- name: of_reservation
+-- What was written back about a reservation, the newest first.
+select id, channel, body, stop, received_at
+  from reply
+ where store_id = :store and reservation_id = :reservation
+ order by id desc;

@@ -1,0 +1,125 @@
+"""OVHcloud through a local server that checks its signatures, and has a clock of its own."""
+
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.workers.providers.exchange import TEXT, Asked, Exchange, exchange
+from workers.providers.carrier import InDoubt, NotNow, Refused
+from workers.providers.ovh import Ovh
+
+KEY, SECRET, CONSUMER = "k" * 16, "s" * 32, "c" * 32
+AHEAD = 500  # seconds
+
+
+class Books:
+    """What OVHcloud would remember, and what it demands."""
+
+    def __init__(self) -> None:
+        self.sent: dict[int, str] = {}
+        self.jobs: dict[int, dict[str, str]] = {}
+        self.invalid: list[str] = []
+
+    def usual(self, asked: Asked) -> Any:
+        if asked.path == "/1.0/auth/time":
+            return int(time.time()) + AHEAD
+        self.check(asked)
+        if asked.method == "POST":
+            if not self.invalid:
+                self.sent[len(self.sent) + 100] = asked.json["tag"]
+            return {
+                "ids": list(self.sent)[-1:],
+                "invalidReceivers": self.invalid,
+                "validReceivers": [] if self.invalid else asked.json["receivers"],
+                "totalCreditsRemoved": 1,
+            }
+        if asked.path == "/1.0/sms/sms-ab12345-1/outgoing":
+            return [id for id, tag in self.sent.items() if tag == asked.query["tag"]]
+        if asked.path == "/1.0/sms/sms-ab12345-1/jobs":
+            return list(self.jobs)
+        return self.jobs[int(asked.path.rpartition("/")[2])]
+
+    @staticmethod
+    def check(asked: Asked) -> None:
+        headers = asked.headers
+        stamp = headers["x-ovh-timestamp"]
+        said = f"{SECRET}+{CONSUMER}+{asked.method}+{asked.url}+{asked.body.decode()}+{stamp}"
+        assert headers["x-ovh-signature"] == "$1$" + hashlib.sha1(said.encode()).hexdigest()  # noqa: S324 -- theirs
+        assert (headers["x-ovh-application"], headers["x-ovh-consumer"]) == (KEY, CONSUMER)
+        assert abs(int(stamp) - time.time() - AHEAD) < 5
+
+
+@pytest.fixture
+async def books() -> Books:
+    return Books()
+
+
+@pytest.fixture
+async def server(books: Books) -> AsyncIterator[Exchange]:
+    async with exchange(books.usual) as server:
+        yield server
+
+
+def made(server: Exchange, *, replies: bool = False) -> Ovh:
+    return Ovh(
+        f"{server.url}/1.0",
+        service="sms-ab12345-1",
+        key=KEY,
+        secret=SECRET,
+        consumer=CONSUMER,
+        replies=replies,
+        seconds=0.5,
+    )
+
+
+@pytest.fixture
+async def ovh(server: Exchange) -> AsyncIterator[Ovh]:
+    carrier = made(server)
+    yield carrier
+    await carrier.close()
+
+
+async def test_a_message_is_a_signed_job_without_a_stop_clause(ovh: Ovh, server: Exchange) -> None:
+    assert await ovh.send(TEXT) == "100"
+    job = server.sent[0].json
+    assert (job["receivers"], job["sender"], job["message"]) == (["+33639981234"], "ATELIER", TEXT.text)
+    assert (job["noStopClause"], job["coding"], job["senderForResponse"]) == (True, "7bit", False)
+    assert await ovh.send(replace(TEXT, text="Prête ✓")) == "101"
+    assert server.sent[1].json["coding"] == "8bit"
+    assert [asked.path for asked in server.asked].count("/1.0/auth/time") == 1
+
+
+async def test_who_wants_replies_sends_from_a_number(server: Exchange) -> None:
+    carrier = made(server, replies=True)
+    await carrier.send(TEXT)
+    await carrier.close()
+    assert server.sent[0].json["senderForResponse"] is True
+    assert "sender" not in server.sent[0].json
+
+
+async def test_a_number_that_is_none_is_refused(ovh: Ovh, books: Books) -> None:
+    books.invalid = [TEXT.recipient]
+    with pytest.raises(Refused, match="ovh_invalid_receiver"):
+        await ovh.send(TEXT)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 503])
+async def test_what_can_be_mended_is_tried_again(ovh: Ovh, server: Exchange, status: int) -> None:
+    server.answers = [(status, {"message": "This credential is not valid"})]
+    with pytest.raises(NotNow):
+        await ovh.send(TEXT)
+
+
+async def test_a_doubt_is_cleared_by_the_tag_also_while_the_job_waits(ovh: Ovh, server: Exchange, books: Books) -> None:
+    assert await ovh.look_up(TEXT) is None
+    books.jobs[7] = {"receiver": TEXT.recipient, "message": TEXT.text}
+    assert await ovh.look_up(TEXT) == "7"
+    assert await ovh.look_up(replace(TEXT, text="another")) is None
+    server.drop = True
+    with pytest.raises(InDoubt):
+        await ovh.send(TEXT)
+    assert await ovh.look_up(TEXT) == "100"

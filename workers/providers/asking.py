@@ -1,0 +1,82 @@
+"""Asks a carrier's HTTP API, and tells apart what did not go out, and what nobody knows."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from workers.providers.carrier import InDoubt, NotNow
+
+SECONDS = 15.0  # for an answer, from the name to its last byte
+CONNECTING_SECONDS = 5.0
+LONGEST_ANSWER = 256 * 1024  # bytes
+
+_NOT_NOW = frozenset({408, 425, 429, 500, 503})  # it says that it did not do it
+_NOBODY_KNOWS = frozenset({502, 504})  # somebody in between says that it did not answer
+_REFUSED = 400
+
+
+class Said(NamedTuple):
+    """What the carrier said: its status, and its JSON where it was some."""
+
+    status: int
+    body: Any
+
+    @property
+    def done(self) -> bool:
+        """Whether it did what was asked."""
+        return self.status < _REFUSED
+
+    def at(self, pointer: str) -> Any:
+        """What stands at a place of the answer, like /messages/0/id; None where nothing does."""
+        found = self.body
+        for part in pointer.strip("/").split("/"):
+            try:
+                found = found[int(part)] if isinstance(found, list) else found[part]
+            except (KeyError, IndexError, TypeError, ValueError):
+                return None
+        return found
+
+
+class Api:
+    """One carrier's API: connections that are kept for a while, no redirects, no cookies."""
+
+    def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, seconds: float = SECONDS) -> None:
+        self.url = url.rstrip("/")
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
+            timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=min(CONNECTING_SECONDS, seconds)),
+            headers={"User-Agent": "Comptoir", "Accept": "application/json", **(headers or {})},
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def ask(self, method: str, path: str, *, looking: bool = False, **request: Any) -> Said:
+        """Ask, and read the answer. `looking`: nothing is sent by it, so whatever goes wrong, it can be asked again.
+
+        Raises NotNow where it was not done, and InDoubt where nobody knows: no answer came, or none from the carrier.
+        """
+        try:
+            async with self._session.request(method, self.url + path, allow_redirects=False, **request) as answer:
+                said = Said(answer.status, _json(await answer.content.read(LONGEST_ANSWER)))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotNow("unreachable") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why = "timeout" if isinstance(error, TimeoutError) else "hung_up"
+            raise NotNow(why) if looking else InDoubt(why) from error
+        if said.status in _NOT_NOW or (looking and not said.done):
+            raise NotNow(f"http_{said.status}")
+        if said.status in _NOBODY_KNOWS:
+            raise InDoubt(f"http_{said.status}")
+        return said
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._session.close()
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None

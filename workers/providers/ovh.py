@@ -1,0 +1,115 @@
+"""OVHcloud: text messages by its signed API, its receipts, and replies."""
+
+import hashlib
+import json
+import time
+from typing import Any
+from urllib.parse import parse_qs
+
+from service.messages import gsm
+from service.messages.letters import Letter
+from service.receipts import Report
+from service.replies import Written
+from workers.providers.asking import SECONDS, Api, Said
+from workers.providers.carrier import NotNow, Refused
+
+VALID_MINUTES = 2880
+CLOCK_SECONDS = 3600.0  # for how long the difference between their clock and ours is believed
+MOST_JOBS = 20  # that are looked at one by one
+
+UNDER_WAY = frozenset({"0", "1", "2", "3"})  # ptt
+ARRIVED = "4"
+SUCCESS = "1"  # description
+FAILURES = frozenset({"2", "16"})
+
+
+class Ovh:
+    """A carrier for text messages. Each has its id as tag, by which it can be asked for."""
+
+    name = "ovh"
+    can_tell = True
+    doubt_seconds = 150.0
+
+    def __init__(
+        self, url: str, *, service: str, key: str, secret: str, consumer: str, replies: bool, seconds: float = SECONDS
+    ) -> None:
+        self._api = Api(url, headers={"X-Ovh-Application": key, "X-Ovh-Consumer": consumer}, seconds=seconds)
+        self._secret = secret
+        self._consumer = consumer
+        self._service = f"/sms/{service}"
+        self._replies = replies
+        self._ahead = 0  # seconds that their clock is ahead of ours
+        self._compared_at = -CLOCK_SECONDS
+
+    async def send(self, letter: Letter) -> str:
+        """Hand it over as a job of its own; OVHcloud's number for it."""
+        job: dict[str, Any] = {
+            "message": letter.text,
+            "receivers": [letter.recipient],
+            "charset": "UTF-8",
+            "coding": "7bit" if gsm.septets(letter.text) is not None else "8bit",
+            "class": "phoneDisplay",
+            "noStopClause": True,  # nothing here is advertising
+            "priority": "high",
+            "validityPeriod": VALID_MINUTES,
+            "senderForResponse": self._replies,
+            "tag": str(letter.id),
+        }
+        if not self._replies:
+            job["sender"] = letter.sender
+        said = await self._ask("POST", f"{self._service}/jobs", job)
+        if not said.done:  # of us, of our rights and credits: it can be mended
+            raise NotNow(f"ovh_{said.status}")
+        if said.at("/invalidReceivers"):
+            raise Refused("ovh_invalid_receiver")
+        return str(said.at("/ids/0"))
+
+    async def look_up(self, letter: Letter) -> str | None:
+        """Its number, among what was sent with its tag, and among the jobs that have not left yet."""
+        sent = await self._ask("GET", f"{self._service}/outgoing?tag={letter.id}")
+        if sent.body:
+            return str(sent.body[0])
+        for job in ((await self._ask("GET", f"{self._service}/jobs")).body or [])[-MOST_JOBS:]:
+            waiting = (await self._ask("GET", f"{self._service}/jobs/{job}")).body or {}
+            if waiting.get("receiver") == letter.recipient and waiting.get("message") == letter.text:
+                return str(job)
+        return None
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._api.close()
+
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Said:
+        """Ask with a signature over secret, consumer, method, address, body, and their time."""
+        if time.monotonic() - self._compared_at >= CLOCK_SECONDS:
+            theirs = (await self._api.ask("GET", "/auth/time", looking=True)).body
+            self._ahead, self._compared_at = int(theirs) - int(time.time()), time.monotonic()
+        written = json.dumps(body) if body is not None else ""
+        now = str(int(time.time()) + self._ahead)
+        signed = "+".join((self._secret, self._consumer, method, self._api.url + path, written, now))
+        headers = {
+            "X-Ovh-Timestamp": now,
+            "X-Ovh-Signature": "$1$" + hashlib.sha1(signed.encode()).hexdigest(),  # noqa: S324 -- theirs to choose
+        }
+        if written:
+            headers["Content-Type"] = "application/json"
+        return await self._api.ask(
+            method, path, data=written.encode() or None, headers=headers, looking=method == "GET"
+        )
+
+
+def read(query: str, body: str) -> Report | Written:
+    """What OVHcloud called to say: a receipt (`ptt` is its code), or what a customer wrote; in the query or posted."""
+    said = {name: values[0] for name, values in parse_qs(query or body, keep_blank_values=True).items()}
+    if "ptt" not in said:
+        phone = said.get("sender") or said["senderid"]
+        return Written("ovh", phone if phone.startswith("+") else f"+{phone.removeprefix('00')}", said["message"])
+    ptt, description = said["ptt"], said.get("description")
+    if ptt == ARRIVED or description == SUCCESS:
+        state = "delivered"
+    elif description in FAILURES or (ptt not in UNDER_WAY and description is None):
+        state = "failed"
+    else:
+        state = "accepted"
+    reason = f"ovh_{ptt}" if state == "failed" else None
+    return Report("ovh", "ovh", f"ptt_{ptt}", ref=said["id"], state=state, reason=reason)

@@ -1,0 +1,25 @@
+"""SendGrid's reports on what `smtp` sends through it; the message is found by the Message-ID it had."""
+
+import json
+
+from service.receipts import Report
+from workers.providers.reading import id_in
+
+STATES = {"processed": "accepted", "delivered": "delivered", "bounce": "failed", "dropped": "failed"}
+OUT = frozenset({"spamreport", "unsubscribe", "group_unsubscribe"})
+
+
+def read(_query: str, body: str) -> Report:
+    """What one report says of an e-mail."""
+    said = json.loads(body)
+    status = said["event"]
+    state = STATES.get(status)
+    return Report(
+        provider="sendgrid",
+        carrier="smtp",
+        status=status,
+        id=id_in(said.get("smtp-id", "")),
+        state=state,
+        reason=f"sendgrid_{status} {said.get('status', '')}".strip() if state == "failed" else None,
+        opted_out=("email", said["email"]) if status in OUT else None,
+    )
