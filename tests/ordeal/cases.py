@@ -19,6 +19,9 @@ STOCK = "service/test_stock.py"
 ENDPOINTS = "service/api/test_endpoints.py"
 WORKER = "workers/test_worker.py"
 SENDING = "workers/test_notifications.py"
+RECEIPTS = "service/test_receipts.py"
+SIGNATURES = "service/test_signatures.py"
+CALLBACKS = "workers/test_callbacks.py"
 ATTEMPTS = "service/test_attempts.py"
 CLERKS = "service/api/test_clerks.py"
 DEVICES = "service/api/test_devices.py"
@@ -212,9 +215,31 @@ CASES = (
         (SENDING, "test_a_busy_carrier_is_asked_again"),
         (CONNECTIONS, "test_a_carrier_whose_answers_get_lost_gets_each_message_under_one_name"),
     ),
-    case(30, "a number that does not exist; STOP; the message goes another way"),
-    case(31, "a carrier's reports out of order and doubled"),
-    case(32, "reports forged: a byte changed, no signature, an old one, another Host"),
+    case(
+        30,
+        "a number that does not exist; STOP; the message goes another way",
+        (SENDING, "test_a_refusal_is_final"),
+        (RECEIPTS, "test_what_is_reported_as_failed_falls_back_once", "test_who_complains_is_written_to_no_more"),
+        (CALLBACKS, "test_stop_opts_out_and_is_confirmed_once", "test_start_takes_it_back"),
+    ),
+    case(
+        31,
+        "a carrier's reports out of order, three times each, before their message and of nobody's",
+        (RECEIPTS, "test_shuffled_and_said_three_times_the_furthest_one_counts"),
+        (RECEIPTS, "test_a_receipt_clears_a_doubt", "test_a_report_of_nobody_s_message_changes_nothing"),
+        (CALLBACKS, "test_a_receipt_that_comes_before_its_message_is_known_waits_for_it"),
+        ("service/api/test_callbacks.py", "test_the_same_callback_again_is_welcome_and_kept_once"),
+    ),
+    case(
+        32,
+        "reports forged: a byte changed, no signature, an old one, another Host",
+        (SIGNATURES, "test_twilio_s_vectors_hold_no_longer_when_anything_is_changed"),
+        (SIGNATURES, "test_sendgrid_s_vector_holds_no_longer_when_anything_is_changed"),
+        (SIGNATURES, "test_what_sendgrid_signed_long_ago_is_a_replay"),
+        (SIGNATURES, "test_what_sns_signs_holds_no_longer_when_anything_is_changed"),
+        ("service/api/test_callbacks.py", "test_whatever_is_changed_it_is_refused_in_the_same_words"),
+        ("service/api/test_callbacks.py", "test_a_false_host_changes_nothing"),
+    ),
     case(
         33,
         "an endpoint that fails three times, redirects, wants rest, is gone; secrets rotate; replay",
