@@ -108,8 +108,8 @@ GUARDS = (
         (
             Change(
                 QUERIES,
-                " and attempts = :attempts and lease_until > now()\nreturning",
-                " and attempts <= :attempts + 9\nreturning",
+                "and id = :id and state = 'sending' and attempts = :attempts and lease_until > now()",
+                "and id = :id",
             ),
         ),
     ),
