@@ -5,7 +5,7 @@ READY := .venv/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check migrate docs replay bench audit lock clean
+.PHONY: help setup demo test ordeal check migrate docs replay bench audit lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: setup ## Try it: PostgreSQL, Valkey, five stores, API, worker and shoppers
 
 test: setup ## Run the tests (ARGS="tests/service -k hold")
 	@$(BIN)/python -m pytest $(ARGS)
+
+ordeal: setup ## Break everything that can break, and see what holds: some ten minutes (ARGS="--seed 7 --only 18")
+	@$(BIN)/python -m tests.ordeal $(ARGS)
 
 check: setup ## What CI asks: style, types, imports, migrations, tests
 	$(BIN)/ruff format --check .

@@ -149,8 +149,8 @@ select 'a message tells what happened, once' as promise, n.store_id as store, n.
                                   else 'reservation.' || n.kind end);
 
 -- name: nobody_is_left_untold
--- What customers must know has at least one message, when its event has its place and they can be reached; of the last
--- days, and where no policy of the shop's own may have switched it off.
+-- What customers must know has at least one message, when its event has its place, they can be reached, and the shop has
+-- no policy of its own; of the last days.
 select 'nobody is left untold' as promise, e.store_id as store, e.reservation_id::text as subject, 'a message' as expected, e.type as found
   from event e
   join reservation r on r.store_id = e.store_id and r.id = e.reservation_id
@@ -169,11 +169,13 @@ select 'a delivery tells what happened, once' as promise, d.store_id as store, d
  where d.times > 1 or e.position is null or (e.id, e.type) is distinct from (d.message_id, d.type);
 
 -- name: no_endpoint_is_left_untold
--- An endpoint that is as it was when something happened has the delivery that it is owed; of the last days.
+-- An endpoint that is as it was when something happened has the delivery that it is owed; of the last days, and after
+-- the first that is not forgotten.
 select 'no endpoint is left untold' as promise, e.store_id as store, e.id::text as subject, 'a delivery to ' || w.id as expected, e.type as found
   from webhook_endpoint w
   join event e on (w.stores is null or e.store_id = any (w.stores)) and (w.events = '{}' or e.type = any (w.events))
  where w.active and e.position is not null and e.at > greatest(w.updated_at, now() - interval '8 days')
+   and e.seq >= coalesce((select min(d.event_seq) from delivery d where d.endpoint_id = w.id and d.store_id = e.store_id), 0)
    and not exists (select from delivery d where d.store_id = e.store_id and d.event_seq = e.seq and d.endpoint_id = w.id);
 
 -- name: nothing_is_held_by_the_dead

@@ -39,10 +39,9 @@ def main() -> int:
         _remember(guards)
         return 0 if guards and all(guard["noticed"] for guard in guards) else 1
     told, missing = _run(ROOT, cases, seed, Path(tempfile.mkdtemp()) / "log", aloud=True)
-    verdicts = [report.judge(case, told, missing) for case in cases]
+    verdicts = [report.judge(case, told, missing)._replace(seed=seed) for case in cases]
     report.show(verdicts, seed, console)
-    guards = _remembered()
-    report.write(REPORTS, verdicts, guards, seed)
+    report.write(REPORTS, report.with_earlier(REPORTS, verdicts), _remembered())
     console.print(f"{REPORTS.relative_to(ROOT)}/report.json, report.md")
     if asked.docs:
         shutil.copy(REPORTS / "report.md", PAGE)

@@ -19,6 +19,12 @@ STOCK = "service/test_stock.py"
 ENDPOINTS = "service/api/test_endpoints.py"
 WORKER = "workers/test_worker.py"
 SENDING = "workers/test_notifications.py"
+RECEIPTS = "service/test_receipts.py"
+SIGNATURES = "service/test_signatures.py"
+CALLBACKS = "workers/test_callbacks.py"
+ATTEMPTS = "service/test_attempts.py"
+CLERKS = "service/api/test_clerks.py"
+DEVICES = "service/api/test_devices.py"
 WEBHOOKS = "workers/test_webhooks.py"
 
 _API_DIES = "test_an_api_dies_and_the_same_key_finds_one_effect"
@@ -58,8 +64,9 @@ CASES = (
     case(4, "a basket with one line that is gone", (HOLDING, "test_a_basket_with_one_short_line_changes_nothing")),
     case(
         5,
-        "expiry against confirmation, lapse against handover, at one instant",
+        "expiry against confirmation, lapse against handover, two tablets, at one instant",
         (STEPS, "test_confirm_against_expiry_at_the_same_instant", "test_collect_against_lapse_at_the_same_instant"),
+        (STEPS, "test_two_tablets_hand_over_once"),
     ),
     case(
         6,
@@ -208,9 +215,31 @@ CASES = (
         (SENDING, "test_a_busy_carrier_is_asked_again"),
         (CONNECTIONS, "test_a_carrier_whose_answers_get_lost_gets_each_message_under_one_name"),
     ),
-    case(30, "a number that does not exist; STOP; the message goes another way"),
-    case(31, "a carrier's reports out of order and doubled"),
-    case(32, "reports forged: a byte changed, no signature, an old one, another Host"),
+    case(
+        30,
+        "a number that does not exist; STOP; the message goes another way",
+        (SENDING, "test_a_refusal_is_final"),
+        (RECEIPTS, "test_what_is_reported_as_failed_falls_back_once", "test_who_complains_is_written_to_no_more"),
+        (CALLBACKS, "test_stop_opts_out_and_is_confirmed_once", "test_start_takes_it_back"),
+    ),
+    case(
+        31,
+        "a carrier's reports out of order, three times each, before their message and of nobody's",
+        (RECEIPTS, "test_shuffled_and_said_three_times_the_furthest_one_counts"),
+        (RECEIPTS, "test_a_receipt_clears_a_doubt", "test_a_report_of_nobody_s_message_changes_nothing"),
+        (CALLBACKS, "test_a_receipt_that_comes_before_its_message_is_known_waits_for_it"),
+        ("service/api/test_callbacks.py", "test_the_same_callback_again_is_welcome_and_kept_once"),
+    ),
+    case(
+        32,
+        "reports forged: a byte changed, no signature, an old one, another Host",
+        (SIGNATURES, "test_twilio_s_vectors_hold_no_longer_when_anything_is_changed"),
+        (SIGNATURES, "test_sendgrid_s_vector_holds_no_longer_when_anything_is_changed"),
+        (SIGNATURES, "test_what_sendgrid_signed_long_ago_is_a_replay"),
+        (SIGNATURES, "test_what_sns_signs_holds_no_longer_when_anything_is_changed"),
+        ("service/api/test_callbacks.py", "test_whatever_is_changed_it_is_refused_in_the_same_words"),
+        ("service/api/test_callbacks.py", "test_a_false_host_changes_nothing"),
+    ),
     case(
         33,
         "an endpoint that fails three times, redirects, wants rest, is gone; secrets rotate; replay",
@@ -235,8 +264,23 @@ CASES = (
         ("service/api/test_access.py", "test_another_store_is_no_more_there_than_one_that_does_not_exist"),
         ("service/api/test_access.py", "test_a_route_without_a_scope_does_not_start"),
     ),
-    case(36, "pickup codes guessed by the thousand"),
-    case(37, "PINs guessed, devices revoked, cookies stolen"),
+    case(
+        36,
+        "pickup codes guessed, by one device and by twenty",
+        (ATTEMPTS, "test_ten_wrong_pickup_codes_stop_a_device_until_the_window_is_over"),
+        (ATTEMPTS, "test_many_guesses_at_once_are_counted_each"),
+        (ATTEMPTS, "test_twenty_devices_that_guess_raise_their_store_s_alarm"),
+        reason="no Redis is asked, so none can be wiped: failures are rows in PostgreSQL",
+    ),
+    case(
+        37,
+        "PINs guessed, devices revoked, cookies stolen",
+        (CLERKS, "test_five_wrong_pins_lock_this_clerk_at_this_device_and_nobody_else"),
+        (CLERKS, "test_many_pins_at_once_are_counted_each"),
+        (CLERKS, "test_a_browser_that_is_not_paired_costs_nobody_an_attempt"),
+        (DEVICES, "test_a_revoked_device_opens_nothing_after_five_seconds"),
+        (DEVICES, "test_a_stolen_ride_from_another_site_goes_nowhere"),
+    ),
     case(
         38,
         "fields that are not asked for; every string an injection; documents made from the document",
@@ -255,7 +299,14 @@ CASES = (
         ("service/api/test_app.py", "test_a_body_that_does_not_come_is_given_up"),
         ("service/api/test_app.py", "test_a_thousand_requests_down_one_line_are_answered_in_order"),
     ),
-    case(40, "names, addresses and codes searched for in everything that is left behind; forgetting and erasing"),
+    case(
+        40,
+        "names, addresses and codes searched for in everything that is left behind; forgetting and erasing",
+        ("service/test_privacy.py", "test_after_thirty_days_nothing_personal_is_in_a_dump"),
+        ("service/test_privacy.py", "test_who_asks_is_forgotten_at_once_and_others_are_not"),
+        ("service/api/test_canonical_log.py", "test_nothing_personal_reaches_the_log"),
+        (WORKER, "test_it_tells_what_happened_and_stops_in_order"),
+    ),
     # And beyond
     case(
         41,

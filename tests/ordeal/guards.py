@@ -22,8 +22,7 @@ class Guard(NamedTuple):
 
 MIGRATIONS = "sql/migrations/*.sql"
 RESERVATIONS = "sql/queries/reservations.sql"
-NOTIFICATIONS = "sql/queries/notifications.sql"
-DELIVERIES = "sql/queries/deliveries.sql"
+QUERIES = "sql/queries/*.sql"
 
 GUARDS = (
     Guard(
@@ -86,7 +85,7 @@ GUARDS = (
     Guard(
         "answer_kept",
         "the first answer to a key is kept in the transaction of its effect",
-        (12, 13, 14),
+        (12, 14),
         (
             Change(
                 "service/idempotency.py",
@@ -100,11 +99,7 @@ GUARDS = (
         "doubt_remembered",
         "a message that was begun by somebody who died is looked up before it is sent again",
         (15,),
-        (
-            Change(
-                NOTIFICATIONS, "doubts = n.doubts + case when n.begun_at is null then 0 else 1 end", "doubts = n.doubts"
-            ),
-        ),
+        (Change(QUERIES, "doubts = n.doubts + case when n.begun_at is null then 0 else 1 end", "doubts = n.doubts"),),
     ),
     Guard(
         "lease_checked",
@@ -112,28 +107,17 @@ GUARDS = (
         (16,),
         (
             Change(
-                NOTIFICATIONS,
-                " and attempts = :attempts and lease_until > now()\nreturning",
-                " and attempts <= :attempts + 9\nreturning",
+                QUERIES,
+                "and id = :id and state = 'sending' and attempts = :attempts and lease_until > now()",
+                "and id = :id",
             ),
         ),
     ),
     Guard(
         "leases_end",
         "what a dead worker had in hand is taken back",
-        (15, 16, 17),
-        (
-            Change(
-                NOTIFICATIONS,
-                "state = 'sending' and lease_until <= now()",
-                "state = 'sending' and lease_until < '-infinity'",
-            ),
-            Change(
-                DELIVERIES,
-                "state = 'sending' and lease_until <= now()",
-                "state = 'sending' and lease_until < '-infinity'",
-            ),
-        ),
+        (16,),
+        (Change(QUERIES, "lease_until <= now()", "lease_until < '-infinity'"),),
     ),
     Guard(
         "owed_with_its_place",

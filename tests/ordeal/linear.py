@@ -40,23 +40,20 @@ def explain(units: int, operations: Sequence[Operation]) -> list[str] | None:
     done: set[int] = set()
     hopeless: set[frozenset[int]] = set()
     left = units
-    # How many had come before each choice, and what else could have been chosen.
-    trail: list[tuple[int, list[int]]] = []
-    steps = 0
-    while True:
-        steps += 1
-        if steps > MOST_STEPS:
-            raise Undecided
+    trail: list[
+        tuple[int, list[int]]
+    ] = []  # how many had come before each choice, and what else could have been chosen
+    for _ in range(MOST_STEPS):
         ready = _ready(waiting, done)
         free = [n for n in ready if not waiting[n].done and left < waiting[n].units]
         choices = [n for n in ready if waiting[n].done and left >= waiting[n].units]
-        chosen = free or sorted(choices, key=lambda n: -waiting[n].answered)
         if free:
             order += free
             done.update(free)
             continue
         if all(one.answered == NEVER or n in done for n, one in enumerate(waiting)):
             return [waiting[n].name for n in order]
+        chosen = sorted(choices, key=lambda n: -waiting[n].answered)
         if not chosen or frozenset(done) in hopeless:
             hopeless.add(frozenset(done))
             back = _back(trail, order, done, waiting)
@@ -68,6 +65,7 @@ def explain(units: int, operations: Sequence[Operation]) -> list[str] | None:
         order.append(chosen[-1])
         done.add(chosen[-1])
         left -= waiting[chosen[-1]].units
+    raise Undecided
 
 
 def _ready(waiting: Sequence[Operation], done: set[int]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from tests.ordeal.cases import Case
+from tests.ordeal.cases import CASES, Case
 
 
 class Verdict(NamedTuple):
@@ -19,6 +19,7 @@ class Verdict(NamedTuple):
     seen: str
     tests: int = 0
     seconds: float = 0.0
+    seed: int = 0
 
 
 def judge(case: Case, told: list[dict[str, Any]], missing: list[str]) -> Verdict:
@@ -64,15 +65,29 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def write(folder: Path, verdicts: list[Verdict], guards: list[dict[str, Any]], seed: int) -> None:
+def with_earlier(folder: Path, verdicts: list[Verdict]) -> list[Verdict]:
+    """These, and what was found of the other cases when they were tried last."""
+    file = folder / "report.json"
+    earlier = json.loads(file.read_text())["cases"] if file.exists() else []
+    now = {one.case.number for one in verdicts}
+    known = {case.number: case for case in CASES}
+    kept = [
+        Verdict(**{**one, "case": known[one["case"]["number"]]})
+        for one in earlier
+        if one["case"]["number"] in known.keys() - now
+    ]
+    return sorted([*kept, *verdicts], key=lambda one: one.case.number)
+
+
+def write(folder: Path, verdicts: list[Verdict], guards: list[dict[str, Any]]) -> None:
     """Keep the report as JSON and as Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     told = [one._asdict() | {"case": one.case._asdict()} for one in verdicts]
-    (folder / "report.json").write_text(json.dumps({"seed": seed, "cases": told, "guards": guards}, indent=1))
-    (folder / "report.md").write_text(_markdown(verdicts, guards, seed))
+    (folder / "report.json").write_text(json.dumps({"cases": told, "guards": guards}, indent=1))
+    (folder / "report.md").write_text(_markdown(verdicts, guards))
 
 
-def _markdown(verdicts: list[Verdict], guards: list[dict[str, Any]], seed: int) -> str:
+def _markdown(verdicts: list[Verdict], guards: list[dict[str, Any]]) -> str:
     lines = [
         "# What was tried",
         "",
@@ -80,12 +95,14 @@ def _markdown(verdicts: list[Verdict], guards: list[dict[str, Any]], seed: int) 
         '[decision 18](decisions/0018-an-ordeal-of-its-own.md). `make ordeal ARGS="--seed N"` repeats it;',
         "`--only 25,26` runs some cases, `--without GUARD` takes a guard out and says who noticed.",
         "",
-        f"Last written on {time.strftime('%Y-%m-%d')}, with the seed {seed}.",
+        f"Last written on {time.strftime('%Y-%m-%d')}.",
         "",
-        "| case | what was done | what was seen | verdict |",
-        "|---|---|---|---|",
+        "| case | what was done | what was seen | verdict | seed |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| {one.case.number} | {one.case.done} | {_cell(one.seen)} | {one.outcome} |" for one in verdicts]
+    lines += [
+        f"| {one.case.number} | {one.case.done} | {_cell(one.seen)} | {one.outcome} | {one.seed} |" for one in verdicts
+    ]
     notes = [one for one in verdicts if one.case.reason and one.outcome != "n/a"]
     if notes:
         lines += ["", "What of a case does not apply here:", ""]

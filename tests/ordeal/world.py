@@ -17,7 +17,7 @@ from service import keys
 from service.callers import Scope
 from service.database import Pool, transaction
 
-TOKEN_KEY = "k" * 40  # what tests.shop signs with, too
+TOKEN_KEY, DATA_KEY = "k" * 40, "d" * 40  # what tests.shop signs and seals with, too
 
 
 def told(database_url: str, **others: str) -> dict[str, str]:
@@ -29,6 +29,7 @@ def told(database_url: str, **others: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "PUBLIC_URL": "http://shop.example",
         "TOKEN_KEYS": json.dumps([TOKEN_KEY]),
+        "DATA_KEYS": json.dumps([DATA_KEY]),
         "LOG_FORMAT": "json",
         "RATE_LIMIT_PER_SECOND": "0",
         "PUBLIC_RATE_LIMIT_PER_SECOND": "0",
