@@ -9,7 +9,7 @@ from collections import Counter
 import uvloop
 from aiohttp import web
 
-from demo import pages
+from demo import pages, tour
 from demo.programs import DOOR, KEY
 from service import logs, processes, settings
 from service.api import routes
@@ -36,6 +36,7 @@ async def serve(chosen: Settings, door: socket.socket, api_key: str) -> None:
     app[pages.API_KEY] = api_key
     app[pages.REFUSED] = Counter()
     app.on_response_prepare.append(_count_refusals)
+    app.on_response_prepare.append(tour.may_be_framed)
     server = runner(app)
     await server.setup()
     await web.SockSite(server, door).start()
