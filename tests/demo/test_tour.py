@@ -4,13 +4,13 @@ import re
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, ViewportSize, expect
 
 from tests.demo.conftest import Started
 
 pytestmark = pytest.mark.browser
 
-BIG = {"width": 1440, "height": 900}
+BIG = ViewportSize(width=1440, height=900)
 
 
 async def test_a_shop_manager_goes_from_order_to_undo(open_shop: Started, browser: Browser) -> None:
