@@ -10,7 +10,7 @@ from collections import Counter
 import uvloop
 from aiohttp import web
 
-from demo import hooks, pages
+from demo import hooks, pages, tour
 from demo.programs import DOOR, HOOKS, KEY
 from service import logs, processes, settings
 from service.api import routes
@@ -38,6 +38,7 @@ async def serve(chosen: Settings, door: socket.socket, api_key: str) -> None:
     app[pages.REFUSED] = Counter()
     app[hooks.HOOKS] = hooks.Hooks(json.loads(os.environ.get(HOOKS, "{}")))
     app.on_response_prepare.append(_count_refusals)
+    app.on_response_prepare.append(tour.may_be_framed)
     server = runner(app)
     await server.setup()
     await web.SockSite(server, door).start()

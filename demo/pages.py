@@ -13,13 +13,15 @@ from aiohttp import web
 from asyncpg import Record
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from demo import tour
 from demo.stores import RETAILER
 from demo.words import WORDS
-from service import queries
+from service import board, queries
 from service.api.endpoints import OPERATIONS, Call, Endpoint
 from service.database import Connection, connection, transaction
 from service.errors import NotFound
 from service.messages import gsm
+from service.messages.spelling import Language
 
 SQL = queries.load("demo")
 
@@ -53,9 +55,9 @@ _templates = Environment(
 )
 
 
-def _language(call: Call[Any]) -> str:
+def _language(call: Call[Any]) -> Language:
     asked = call.request.query.get("lang") or call.request.cookies.get("language")
-    return asked if asked in WORDS else "fr"
+    return "en" if asked == "en" else "fr"
 
 
 def render(call: Call[Any], name: str, **shown: object) -> web.Response:
@@ -74,11 +76,20 @@ def moment(at: datetime, pattern: str = "%H:%M:%S") -> str:
 
 
 async def demo(call: Call[Any]) -> web.Response:
-    """Say where to look."""
+    """Guide through it, and make this browser the counter of the shop that is shown."""
     async with connection(call.pool) as db:
         now = await _now(call, db)
         offer = await SQL["plenty"].row(db)
-    return render(call, "demo.html", room="demo", curl=_curl(call, offer), **now)
+        board_link = await board.link(db, tour.STORE, links=call.links)
+    page = render(call, "demo.html", room="demo", curl=_curl(call, offer), board=board_link.url, **now)
+    tour.set_cookie(page, await tour.paired(call, _language(call)))
+    return page
+
+
+async def shop(call: Call[Any]) -> web.Response:
+    """A web shop as small as can be, which reserves as a real one does."""
+    offer = await tour.on_offer(call, _language(call))
+    return render(call, "shop.html", offer=offer, store=tour.STORE, key=call.request.app[API_KEY])
 
 
 async def now(call: Call[Any]) -> web.Response:
@@ -99,7 +110,7 @@ async def _now(call: Call[Any], db: Connection) -> dict[str, Any]:
     }
 
 
-def _told(event: Record, language: str) -> dict[str, str]:
+def _told(event: Record, language: Language) -> dict[str, str]:
     return {
         "id": str(event["id"]),
         "at": moment(event["at"]),
@@ -227,7 +238,8 @@ def _page(path: str, handle: Any, summary: str, media: str = "text/html") -> End
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    _page("/demo", demo, "Where to look"),
+    _page("/demo", demo, "The tour"),
+    _page("/demo/shop", shop, "A shop on the web"),
     _page("/demo/now", now, "What goes on", "application/json"),
     _page("/demo/static/{name}", static, "How the pages look", "text/css"),
     _page("/inbox", inbox, "The messages that would have gone out"),

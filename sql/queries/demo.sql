@@ -43,6 +43,15 @@ select p.store_id as store, p.sku, i.name
  order by p.on_hand - p.reserved - p.safety_stock desc, p.store_id, p.sku
  limit 1;
 
+-- name: on_offer
+-- Things of which a store has plenty, dear enough to be worth the way.
+select p.sku, i.name, i.price, i.currency
+  from position p
+  join item i on i.sku = p.sku
+ where p.store_id = :store and i.price between 250 and 1500
+ order by p.on_hand - p.reserved - p.safety_stock desc, p.sku
+ limit :most;
+
 -- name: inbox
 -- The messages that would have been sent, the newest first, from one on (null: the newest).
 select id, channel, recipient, kind, locale, subject, left(body_text, 140) as beginning, captured_at
