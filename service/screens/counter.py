@@ -95,6 +95,7 @@ async def shell(_call: Call[None]) -> web.Response:
         "Content-Security-Policy": content_security(),
         "Cache-Control": ASK_AGAIN,
         "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "camera=(self), fullscreen=(self), screen-wake-lock=(self)",
     }
     return web.Response(text=text, content_type="text/html", headers=headers)
 
@@ -164,6 +165,8 @@ def _page(path: str, handle: Any, summary: str, media: str = "text/html") -> End
         tag=OPERATIONS,
         scopes=None,
         media=media,
+        also=tuple(sorted(set(KINDS.values()))) if "{file}" in path else (),
+        page=True,
         answers={200: None},
         problems=(NotFound,),
     )

@@ -68,6 +68,7 @@ async def test_a_handover_without_a_network_survives_a_reload_and_goes_out_once(
     await page.get_by_test_id("shelve").click()
     await page.get_by_test_id("shelf").fill("A1")
     await page.get_by_test_id("sheet-done").click()
+    await expect(page.locator(".live .count")).to_contain_text("3 à envoyer")
     await page.reload()
     await page.get_by_test_id("open").click()
     await expect(page.locator(".live .count")).to_contain_text("3 à envoyer")
