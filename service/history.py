@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from service import queries
 from service.database import Connection
+from service.errors import UnknownReservation
 from service.links import Links
 from service.models.history import EarlierOrder
 
@@ -28,11 +29,18 @@ async def to_put_back(db: Connection, store: str, *, links: Links) -> list[str]:
     return [row["body"] for row in await SQL["to_put_back"].rows(db, store=store, limit=MOST, links=links.prefix)]
 
 
+async def known(db: Connection, store: str, id: UUID) -> None:
+    """Refuse what is no reservation of this store. Raises UnknownReservation."""
+    if not await SQL["exists"].value(db, store=store, id=id):
+        raise UnknownReservation(f"Store {store} has no reservation {id}.")
+
+
 async def earlier(db: Connection, store: str, id: UUID, *, shops: Collection[str] | None) -> list[EarlierOrder]:
     """The other orders of a reservation's customer in these stores (None: all), the newest first.
 
-    A customer is known by their number or their phone; nothing where the reservation is none or was forgotten.
+    A customer is known by their number or their phone; nothing where they were forgotten. Raises UnknownReservation.
     """
+    await known(db, store, id)
     rows = await SQL["earlier"].rows(
         db, store=store, id=id, stores=None if shops is None else list(shops), limit=EARLIER
     )

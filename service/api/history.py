@@ -42,8 +42,10 @@ async def earlier(call: Call[None]) -> Answer:
 
 async def told(call: Call[None]) -> Answer:
     """What the customer was told, and whether it arrived."""
+    id = call.id(missing=UnknownReservation)
     async with connection(call.pool) as db:
-        sent = await notifications.of_reservation(db, call.store, call.id(missing=UnknownReservation))
+        await history.known(db, call.store, id)
+        sent = await notifications.of_reservation(db, call.store, id)
     return Answer(Sent(items=sent))
 
 

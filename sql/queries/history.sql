@@ -16,6 +16,10 @@ select reservation_json(r, :links::text, false, null)::text as body
  order by r.ended_at, r.id
  limit :limit;
 
+-- name: exists
+-- Whether a store has this reservation.
+select exists (select from reservation r where r.store_id = :store and r.id = :id);
+
 -- name: earlier
 -- The other orders of a reservation's customer in these stores (null: all), the newest first: who gave the same customer
 -- number or the same phone.

@@ -1,6 +1,7 @@
 """What left the shop, what goes back to its shelves, what the customer ordered before, and what they were told."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 from service import events
 from service.callers import Scope
@@ -90,3 +91,9 @@ async def test_another_stores_history_is_none_of_yours(shop: Shop, api: Api) -> 
     for path in ("history", "put-back"):
         assert (await api.get(f"/v1/stores/nice/{path}", key=device)).status == 404
         assert (await api.get(f"{LYON}/{path}", key=await api.key(Scope.CHECKOUT))).status == 403
+
+
+async def test_of_what_is_no_reservation_nothing_is_told(shop: Shop, api: Api) -> None:
+    await shop.store("lyon")
+    for path in ("earlier", "notifications"):
+        assert (await api.get(f"{LYON}/reservations/{uuid4()}/{path}")).json["code"] == "unknown_reservation"

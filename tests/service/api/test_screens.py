@@ -37,8 +37,8 @@ async def test_the_shell_names_one_version_and_every_file_of_it_is_there(api: Ap
     addresses = set(re.findall(r'"(/counter/static/[^"]+\.\w+)"', shell.text))
     assert len(addresses) > 6
     for address in addresses:
-        told = await api.get(address, key="")
-        assert (told.status, told.headers["Cache-Control"]) == (200, counter.FOR_EVER), address
+        async with api.session.get(api.url + address) as told:
+            assert (told.status, told.headers["Cache-Control"]) == (200, counter.FOR_EVER), address
     assert (await api.get(f"/counter/static/{'0' * 12}/main.js", key="")).status == 404
     assert (await api.get(f"/counter/static/{counter.version()}/..%2Fcustomer.py", key="")).status == 404
 
@@ -58,4 +58,5 @@ async def test_it_can_be_installed_as_an_application(api: Api) -> None:
     described = json.loads(manifest)
     assert (described["start_url"], described["display"]) == ("/counter", "fullscreen")
     for icon in described["icons"]:
-        assert (await api.session.get(api.url + icon["src"])).status == 200
+        async with api.session.get(api.url + icon["src"]) as told:
+            assert told.status == 200
