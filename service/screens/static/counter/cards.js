@@ -28,6 +28,10 @@ export function merge(cards) {
   return news;
 }
 
+export function forget() {
+  told.value = new Map();
+}
+
 // Take a whole queue: what we hold for open and it does not name is open no longer.
 export function replace(cards) {
   const named = new Set(cards.map((card) => card.id));

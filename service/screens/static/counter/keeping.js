@@ -43,6 +43,13 @@ export const setAside = (conflict, numbers) =>
     return store("conflicts").put(conflict);
   });
 
+// A device that was revoked has no orders before it any more; what it did is still to be told.
+export const forgetOrders = () =>
+  within(["kept"], "readwrite", (store) => {
+    for (const name of ["queue", "picklist", "fetched"]) store("kept").delete(name);
+    return null;
+  });
+
 // Another store's orders are none of ours.
 export const forget = () =>
   within(["kept", "outbox", "conflicts"], "readwrite", (store) => {

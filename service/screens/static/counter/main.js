@@ -4,12 +4,12 @@ import { effect, html, render, Sign, useRef } from "./dom.js";
 import { clerkLeft, unpaired } from "./api.js";
 import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
-import { called, isOpen, merge, replace } from "./cards.js";
+import { called, forget, isOpen, merge, replace } from "./cards.js";
 import * as clock from "./clock.js";
 import { close, handOver, hits, notice, open, proof, query, remember, room, scanned, search, selected, sheet, tell, undo, waiting } from "./deeds.js";
 import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
 import { clerkSwitch, Header, help, readAddress } from "./header.js";
-import { read } from "./keeping.js";
+import { forgetOrders, read } from "./keeping.js";
 import * as keys from "./keys.js";
 import { Conflicts, Hits, Lanes } from "./lanes.js";
 import { Past, Returns, scannedReturn } from "./lists.js";
@@ -19,7 +19,7 @@ import { Picking } from "./picking.js";
 import * as session from "./session.js";
 import { printLabel } from "./sheets.js";
 import * as sounds from "./sounds.js";
-import { connection, listen } from "./stream.js";
+import { connection, listen, stop } from "./stream.js";
 import { say } from "./words.js";
 
 const INSISTS = 20_000; // milliseconds between two chimes while somebody waits
@@ -183,6 +183,12 @@ async function begin() {
   insist();
   effect(() => (keys.shortest.value = sheet.value === "shelve" || basket.placing.value ? 2 : 4)); // shelves have short names
   effect(() => clerkLeft.value && void session.refresh());
+  effect(() => {
+    if (!unpaired.value) return;
+    stop();
+    forget();
+    void forgetOrders();
+  });
   let listening = null;
   effect(() => {
     const store = session.device.value?.store;
