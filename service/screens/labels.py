@@ -24,7 +24,7 @@ from service.screens.rendering import TEMPLATES, words
 CONTENT_SECURITY = (
     "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-NUMBER_SHOWN = 10  # the end of an order reference
+NUMBER_SHOWN = 16  # the end of an order reference
 
 
 class LabelAsked(Asked):
@@ -46,7 +46,7 @@ class Label:
         self.code = order.pickup_code
         self.spelled = f"{order.pickup_code[:3]} {order.pickup_code[3:]}"
         self.name = board.called(order.customer.name) or ""
-        self.number = f"n° {order.order_ref[-NUMBER_SHOWN:]}"
+        self.number = f"n° {order.order_ref[-NUMBER_SHOWN:].lstrip('-_ /')}"
         self.shelf = order.shelf or ""
         self.bags = order.bags or 1
         self.until = say["until"].format(moment=_brief(order.collect_by, zone)) if order.collect_by else ""

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from service.database import Pool
 from tests.screens import counters
-from tests.screens.conftest import PHONE, SMALL_TABLET, TABLET, Screens, Served, axe
+from tests.screens.conftest import PATIENCE, PHONE, SMALL_TABLET, TABLET, Screens, Served, axe
 from tests.screens.counters import AZERTY, Counters, heard, lane, panel, scan
 from tests.shop import Shop
 
@@ -41,6 +41,26 @@ async def test_a_device_is_paired_with_a_code(shop: Shop, screens: Screens, tabl
     await page.get_by_role("button", name="Associer").click()
     await expect(page.get_by_role("heading", name="Atelier lyon")).to_be_visible()
     await axe(page)
+
+
+async def test_a_tablet_that_was_revoked_has_no_orders_before_it(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    await shop.stock("tea", 1)
+    await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await page.wait_for_timeout(400)  # the queue is on its disk
+    screens.forgive("401")
+    device = await shop.pool.fetchval("select id from device")
+    await tablets.ask("DELETE", f"/v1/devices/{device}")
+    await expect(page.get_by_role("heading", name="Associer cet appareil")).to_be_visible(timeout=2 * PATIENCE)
+    await page.wait_for_timeout(400)
+    kept = await page.evaluate(
+        "async () => JSON.stringify(await (await import(document.querySelector('meta[name=comptoir-files]').content"
+        " + 'keeping.js')).read('queue')) ?? ''"
+    )
+    assert "Camille" not in kept
 
 
 async def test_a_scan_opens_and_one_touch_hands_over(shop: Shop, tablets: Counters) -> None:
@@ -225,16 +245,14 @@ async def test_every_state_is_accessible_in_every_size(shop: Shop, tablets: Coun
     await expect(lane(page, "arrived")).to_have_count(1)
     for size in (TABLET, SMALL_TABLET, PHONE):
         await page.set_viewport_size(size)
-        await axe(page)
+        if size is PHONE:
+            await axe(page)  # on a tablet what follows stands beside the lanes
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await lane(page, "ready").click()
         await page.get_by_test_id("act-problem").click()
         await axe(page)
         await page.keyboard.press("Escape")
         await page.keyboard.press("Escape")
-    await page.get_by_test_id("find").fill("late")
-    await expect(page.get_by_test_id("hit")).to_have_count(1)
-    await axe(page)
 
 
 async def test_a_screen_at_double_size_loses_nothing(shop: Shop, tablets: Counters) -> None:

@@ -56,7 +56,7 @@ function Lane({ name, cards, empty }) {
 function Conflict({ conflict }) {
   const { card, actions, problem } = conflict;
   const why = problem.code === "handed_over_before" ? say("conflict_twice", { when: when(problem.at, now()) })
-    : say("conflict_why", { why: say(`state_${problem.state ?? card?.state ?? "gone"}`), code: problem.detail ?? problem.code ?? conflict.status });
+    : say("conflict_why", { why: say(`state_${problem.state ?? card?.state ?? "gone"}`), code: problem.state ? "" : (problem.detail ?? problem.code ?? conflict.status) });
   return html`<li><div class="conflict" role="alert" data-testid="conflict">
     <h3><${Sign} name="warning" />${say("conflict")} · ${card ? called(card) : ""}</h3>
     <p>${say("conflict_what", { what: say(`did_${actions.at(-1).step}`), when: time(actions.at(-1).at) })} ${why}</p>
