@@ -1525,9 +1525,15 @@ CREATE INDEX reservation_by_email ON public.reservation USING btree ("left"(emai
 
 CREATE INDEX reservation_by_order ON public.reservation USING btree (order_ref, store_id);
 
+CREATE INDEX reservation_by_phone ON public.reservation USING btree (phone, store_id) WHERE (phone IS NOT NULL);
+
+CREATE INDEX reservation_ended ON public.reservation USING btree (store_id, ended_at DESC) WHERE (ended_at IS NOT NULL);
+
 CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state, due_at) WHERE (state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text]));
 
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
+
+CREATE INDEX reservation_to_put_back ON public.reservation USING btree (store_id, ended_at) WHERE ((state = ANY (ARRAY['uncollected'::text, 'cancelled'::text])) AND (ready_at IS NOT NULL) AND (put_back_at IS NULL));
 
 CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id, answered_at);
 
