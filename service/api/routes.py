@@ -23,6 +23,7 @@ from service.api import (
     notifications,
     privacy,
     replies,
+    reports,
     reservations,
     steps,
     stock,
@@ -32,8 +33,8 @@ from service.api import (
     webhooks,
 )
 from service.api.endpoints import Endpoint
+from service.screens import admin, customer, customer_forms, pairing, rendering
 from service.screens import board as board_screen
-from service.screens import customer, customer_forms, rendering
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *stores.ENDPOINTS,
@@ -62,6 +63,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *callbacks.ENDPOINTS,
     *notifications.ENDPOINTS,
     *replies.ENDPOINTS,
+    *reports.ENDPOINTS,
+    *pairing.ENDPOINTS,
+    *admin.ENDPOINTS,
     *health.ENDPOINTS,
     *docs.ENDPOINTS,
 )
