@@ -47,9 +47,8 @@ async def stock_the_shop(pool: Pool, counted: Path | None) -> str:
             return ""
         for id, body in shop.items():
             await stores.put(db, id, StoreBody.model_validate(body))
-        await message_policies.put(
-            db, MessagePolicyBody(quiet_hours=QuietHours())
-        )  # who tries it at night waits for none
+        any_hour = MessagePolicyBody(quiet_hours=QuietHours())  # whoever tries it at night waits for no message
+        await message_policies.put(db, any_hour)
         goods = products()
         await items.put_many(db, {product.sku: _item(product, list(shop)) for product in goods})
         shelves = opening_stock(counted or OPENING_STOCK)

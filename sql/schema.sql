@@ -1445,6 +1445,8 @@ ALTER TABLE ONLY public.webhook_endpoint
 ALTER TABLE ONLY public.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (id);
 
+CREATE INDEX audit_newest ON public.audit USING btree (seq);
+
 CREATE UNIQUE INDEX audit_stream ON public.audit USING btree (store_id, "position") WHERE ("position" IS NOT NULL);
 
 CREATE INDEX audit_unsealed ON public.audit USING btree (store_id, seq) WHERE ("position" IS NULL);

@@ -99,7 +99,7 @@ class Call(Generic[Body]):
         try:
             return UUID(self.part(name))
         except ValueError:
-            raise missing(f"{self.part(name)[:60]!r} is no id.") from None
+            raise missing("An id is a UUID, and that is none.") from None
 
     @property
     def if_match(self) -> int | None:

@@ -33,7 +33,7 @@ from service.api import (
 )
 from service.api.endpoints import Endpoint
 from service.screens import board as board_screen
-from service.screens import customer, customer_forms, rendering
+from service.screens import customer, customer_forms, opt_out, rendering
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *stores.ENDPOINTS,
@@ -46,6 +46,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *steps.ENDPOINTS,
     *customer.ENDPOINTS,
     *customer_forms.ENDPOINTS,
+    *opt_out.ENDPOINTS,
     *items.ENDPOINTS,
     *stock.ENDPOINTS,
     *imports.ENDPOINTS,

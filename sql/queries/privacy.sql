@@ -32,6 +32,11 @@ delete from captured_message where store_id = :store and reservation_id = any (:
 update event set data = data - array['reason', 'text', 'note']
  where store_id = :store and reservation_id = any (:ids::uuid[]) and data ?| array['reason', 'text', 'note'];
 
+-- name: forget_comments
+-- Nor of what they said of the shop; the score stays.
+update survey_answer set comment = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and comment is not null;
+
 -- name: forget_answers
 -- Nor of the first answers to their Idempotency-Keys: a replay tells them as they are now.
 update idempotency i
@@ -91,6 +96,16 @@ select id, reservation_id, channel, address from notification
 -- name: renew_address
 -- The same under another key.
 update notification set address = :address where store_id = :store and id = :id;
+
+-- name: sealed_comments
+-- What customers of these reservations said of the shop.
+select reservation_id, comment from survey_answer
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and comment is not null
+ order by reservation_id for update;
+
+-- name: renew_comment
+-- The same under another key.
+update survey_answer set comment = :comment where store_id = :store and reservation_id = :id;
 
 -- name: sealed_answers
 -- The next kept answers of a store that hold something sealed.

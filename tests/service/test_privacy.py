@@ -3,15 +3,17 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from demo.servers import Postgres
-from service import clocks, privacy, resealing, sendings
+from service import clocks, privacy, resealing, sendings, survey
 from service.callers import Caller, Scope
 from service.database import transaction
 from service.errors import WrongState
 from service.models.privacy import Erased, PersonBody
+from service.models.survey import SurveyBody
 from service.opt_outs import OptOuts
 from service.sealing import MARK, Sealer
 from tests.service.test_sealing import PEOPLE, rows
@@ -37,6 +39,9 @@ async def canary(shop: Shop) -> dict[str, Any]:
         " values ('lyon', $1, 'r', 'sms', 's', '+33639980077', 'fr', 'ready', 'Canari')",
         done["id"],
     )
+    async with transaction(shop.pool) as db:
+        said = SurveyBody(score=9, comment="Zoé Canari is happy")
+        await survey.answer(db, "lyon", UUID(done["id"]), said, links=shop.links)
     return done | {"pickup_code": ready["pickup_code"], "token": ready["pickup_url"].rpartition("/")[2]}
 
 
@@ -186,10 +191,21 @@ async def test_a_new_key_takes_over_and_the_old_one_may_go(shop: Shop) -> None:
     await shop.confirm(held)
     await relay(shop)
     await tidy(shop.pool, shop.settings)
+    await shop.pool.execute(
+        "insert into survey_answer (store_id, reservation_id, score, comment) values ('lyon', $1, 9, $2)",
+        *(held["id"], shop.links.sealer.close("note", "Rapide", UUID(held["id"]))),
+    )
     both, only = Sealer(("n" * 40, "d" * 40)), Sealer(("n" * 40,))
     async with shop.pool.acquire() as db:
         done = await resealing.reseal(db, both)
-        assert done == {"reservations": 1, "addresses": 1, "answers": 1, "signatures": 1, "unreadable": 0}
+        assert done == {
+            "reservations": 1,
+            "addresses": 1,
+            "comments": 1,
+            "answers": 1,
+            "signatures": 1,
+            "unreadable": 0,
+        }
         assert set((await resealing.reseal(db, both)).values()) == {0}
         assert set((await resealing.reseal(db, only)).values()) == {0}
     shop.links.sealer = only
