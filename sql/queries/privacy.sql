@@ -114,6 +114,16 @@ select reservation_id, comment from survey_answer
 -- The same under another key.
 update survey_answer set comment = :comment where store_id = :store and reservation_id = :id;
 
+-- name: sealed_replies
+-- What customers of these reservations wrote back.
+select id, reservation_id, body from reply
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and body is not null
+ order by id for update;
+
+-- name: renew_reply
+-- The same under another key.
+update reply set body = :body where store_id = :store and id = :id;
+
 -- name: sealed_answers
 -- The next kept answers of a store that hold something sealed.
 select credential, operation, key, body from idempotency

@@ -223,6 +223,10 @@ async def test_a_new_key_takes_over_and_the_old_one_may_go(shop: Shop) -> None:
         "insert into survey_answer (store_id, reservation_id, score, comment) values ('lyon', $1, 9, $2)",
         *(held["id"], shop.links.sealer.close("note", "Rapide", UUID(held["id"]))),
     )
+    await shop.pool.execute(
+        "insert into reply (store_id, id, reservation_id, channel, body) values ('lyon', new_id(), $1, 'sms', $2)",
+        *(held["id"], shop.links.sealer.close("note", "Merci", UUID(held["id"]))),
+    )
     both, only = Sealer(("n" * 40, "d" * 40)), Sealer(("n" * 40,))
     async with shop.pool.acquire() as db:
         done = await resealing.reseal(db, both)
@@ -230,6 +234,7 @@ async def test_a_new_key_takes_over_and_the_old_one_may_go(shop: Shop) -> None:
             "reservations": 1,
             "addresses": 1,
             "comments": 1,
+            "replies": 1,
             "answers": 1,
             "webhooks": 0,
             "signatures": 1,
