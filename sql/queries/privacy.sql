@@ -28,9 +28,10 @@ update reply set body = null
 delete from captured_message where store_id = :store and reservation_id = any (:ids::uuid[]);
 
 -- name: forget_deliveries
--- Nor of the webhooks that named them; what waits to be sent goes nowhere.
-delete from delivery d
- using event e
+-- Nor of the webhooks that named them: they tell what happened, and no more to whom; what was told is its owner's to forget.
+update delivery d
+   set body = (d.body::jsonb #- '{data,customer}')::text, personal = false
+  from event e
  where e.store_id = :store and e.reservation_id = any (:ids::uuid[])
    and d.store_id = e.store_id and d.event_seq = e.seq and d.personal;
 
