@@ -47,7 +47,7 @@ bench: setup ## Measure holds side by side, on a machine with nothing else to do
 	@$(BIN)/python -m bench
 
 audit: setup ## Ask the public advisories about what runs in production (needs the network)
-	@$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip --progress-spinner off
+	@$(BIN)/python .ci/audit
 
 lock: setup ## Pin every dependency anew, with hashes (needs the network)
 	$(BIN)/pip-compile --quiet --upgrade --output-file requirements.txt pyproject.toml

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 from collections import Counter
@@ -9,8 +10,8 @@ from collections import Counter
 import uvloop
 from aiohttp import web
 
-from demo import pages
-from demo.programs import DOOR, KEY
+from demo import hooks, pages, tour
+from demo.programs import DOOR, HOOKS, KEY
 from service import logs, processes, settings
 from service.api import routes
 from service.api.app import build_app, runner
@@ -32,10 +33,12 @@ async def serve(chosen: Settings, door: socket.socket, api_key: str) -> None:
     """Answer at the door until told to stop, and finish what is under way."""
     stopping = processes.stops_at_signals()
     pool = await open_pool(str(chosen.database_url), size=chosen.pool_size, name="comptoir-api")
-    app = build_app(chosen, pool, (*routes.ENDPOINTS, *pages.ENDPOINTS))
+    app = build_app(chosen, pool, (*routes.ENDPOINTS, *pages.ENDPOINTS, *hooks.ENDPOINTS))
     app[pages.API_KEY] = api_key
     app[pages.REFUSED] = Counter()
+    app[hooks.HOOKS] = hooks.Hooks(json.loads(os.environ.get(HOOKS, "{}")))
     app.on_response_prepare.append(_count_refusals)
+    app.on_response_prepare.append(tour.may_be_framed)
     server = runner(app)
     await server.setup()
     await web.SockSite(server, door).start()

@@ -13,13 +13,15 @@ from aiohttp import web
 from asyncpg import Record
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from demo import tour
 from demo.stores import RETAILER
 from demo.words import WORDS
-from service import queries
+from service import board, queries
 from service.api.endpoints import OPERATIONS, Call, Endpoint
-from service.database import Connection, connection
+from service.database import Connection, connection, transaction
 from service.errors import NotFound
 from service.messages import gsm
+from service.messages.spelling import Language
 
 SQL = queries.load("demo")
 
@@ -37,7 +39,7 @@ CLOCK = ZoneInfo("Europe/Paris")
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
-    " connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    " connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 LETTER_SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:;"
@@ -53,12 +55,13 @@ _templates = Environment(
 )
 
 
-def _language(call: Call[Any]) -> str:
+def _language(call: Call[Any]) -> Language:
     asked = call.request.query.get("lang") or call.request.cookies.get("language")
-    return asked if asked in WORDS else "fr"
+    return "en" if asked == "en" else "fr"
 
 
-def _render(call: Call[Any], name: str, **shown: object) -> web.Response:
+def render(call: Call[Any], name: str, **shown: object) -> web.Response:
+    """A page in the visitor's language, which they may change by `?lang=`."""
     language = _language(call)
     text = _templates.get_template(name).render(language=language, say=WORDS[language], **shown)
     page = web.Response(text=text, content_type="text/html", headers=SECURITY)
@@ -67,16 +70,26 @@ def _render(call: Call[Any], name: str, **shown: object) -> web.Response:
     return page
 
 
-def _time(moment: datetime, pattern: str = "%H:%M:%S") -> str:
-    return moment.astimezone(CLOCK).strftime(pattern)
+def moment(at: datetime, pattern: str = "%H:%M:%S") -> str:
+    """Spell a moment as the shop's clock has it."""
+    return at.astimezone(CLOCK).strftime(pattern)
 
 
 async def demo(call: Call[Any]) -> web.Response:
-    """Say where to look."""
+    """Guide through it, and make this browser the counter of the shop that is shown."""
     async with connection(call.pool) as db:
         now = await _now(call, db)
         offer = await SQL["plenty"].row(db)
-    return _render(call, "demo.html", room="demo", curl=_curl(call, offer), **now)
+        board_link = await board.link(db, tour.STORE, links=call.links)
+    page = render(call, "demo.html", room="demo", curl=_curl(call, offer), board=board_link.url, **now)
+    tour.set_cookie(page, await tour.paired(call, _language(call)))
+    return page
+
+
+async def shop(call: Call[Any]) -> web.Response:
+    """A web shop as small as can be, which reserves as a real one does."""
+    offer = await tour.on_offer(call, _language(call))
+    return render(call, "shop.html", offer=offer, store=tour.STORE, key=call.request.app[API_KEY])
 
 
 async def now(call: Call[Any]) -> web.Response:
@@ -97,10 +110,10 @@ async def _now(call: Call[Any], db: Connection) -> dict[str, Any]:
     }
 
 
-def _told(event: Record, language: str) -> dict[str, str]:
+def _told(event: Record, language: Language) -> dict[str, str]:
     return {
         "id": str(event["id"]),
-        "at": _time(event["at"]),
+        "at": moment(event["at"]),
         "store": event["store"].removeprefix(f"{RETAILER} "),
         "order_ref": event["order_ref"],
         "state": event["state"],
@@ -138,15 +151,17 @@ async def inbox(call: Call[Any]) -> web.Response:
         newest = await SQL["newest"].value(db)
         first = chosen or (rows[0]["id"] if rows else None)
         message = await _message(db, first) if first else None
-    return _render(
+        carriers = await SQL["carriers"].rows(db)
+    return render(
         call,
         "inbox.html",
         room="inbox",
-        messages=[{**dict(row), "at": _time(row["captured_at"])} for row in rows[:PAGE]],
+        messages=[{**dict(row), "at": moment(row["captured_at"])} for row in rows[:PAGE]],
         older=rows[PAGE]["id"] if len(rows) > PAGE else None,
         newest=newest,
         from_here=f"&from={start}" if start else "",
         message=message,
+        carriers=[dict(row) for row in carriers],
         chosen=chosen is not None,
         seen=view if view in VIEWS else VIEWS[0],
     )
@@ -156,7 +171,7 @@ async def _message(db: Connection, id: int) -> dict[str, Any]:
     row = await SQL["message"].row(db, id=id)
     if row is None:
         raise NotFound("There is no such message.")
-    return {**dict(row), **_measure(row["body_text"]), "at": _time(row["captured_at"], "%d/%m %H:%M:%S")}
+    return {**dict(row), **_measure(row["body_text"]), "at": moment(row["captured_at"], "%d/%m %H:%M:%S")}
 
 
 def _measure(text: str) -> dict[str, Any]:
@@ -169,6 +184,20 @@ def _measure(text: str) -> dict[str, Any]:
         "room": one if segments == 1 else each * segments,
         "alphabet": "GSM-7" if septets is not None else "UCS-2",
     }
+
+
+async def switch(call: Call[Any]) -> web.Response:
+    """Switch the carrier of a channel off, or on again: what waits then goes out at once."""
+    channel, form = call.part("channel"), await call.request.post()
+    if channel not in {"email", "sms"}:
+        raise NotFound("There is no such channel.")
+    async with transaction(call.pool) as db:
+        if form.get("off"):
+            await SQL["switch_off"].run(db, channel=channel)
+        else:
+            await SQL["switch_on"].run(db, channel=channel)
+            await SQL["try_again"].run(db, channel=channel)
+    return web.Response(status=303, headers={"Location": "/inbox"})
 
 
 async def newer(call: Call[Any]) -> web.Response:
@@ -209,10 +238,21 @@ def _page(path: str, handle: Any, summary: str, media: str = "text/html") -> End
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    _page("/demo", demo, "Where to look"),
+    _page("/demo", demo, "The tour"),
+    _page("/demo/shop", shop, "A shop on the web"),
     _page("/demo/now", now, "What goes on", "application/json"),
     _page("/demo/static/{name}", static, "How the pages look", "text/css"),
     _page("/inbox", inbox, "The messages that would have gone out"),
     _page("/inbox/newer", newer, "How many messages came since", "application/json"),
     _page("/inbox/{id}/html", letter, "One e-mail"),
+    Endpoint(
+        method="POST",
+        path="/inbox/carriers/{channel}",
+        handle=switch,
+        summary="Switch a carrier off or on",
+        tag=OPERATIONS,
+        scopes=None,
+        media="text/html",
+        page=True,
+    ),
 )

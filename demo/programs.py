@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -21,6 +22,7 @@ READY_SECONDS = 30
 
 DOOR = "DEMO_DOOR"  # tells the API the number of a listening socket that it inherits
 KEY = "DEMO_API_KEY"
+HOOKS = "DEMO_HOOKS"  # the secrets of the systems that hear webhooks, by their names, as JSON
 
 
 def secret_of(folder: Path, name: str) -> str:
@@ -40,7 +42,15 @@ def keep_secret(path: Path, secret: str) -> None:
 
 
 def environment(
-    *, database_url: str, redis_url: str, url: str, token_key: str, data_key: str, api_key: str, patient: bool
+    *,
+    database_url: str,
+    redis_url: str,
+    url: str,
+    token_key: str,
+    data_key: str,
+    api_key: str,
+    hooks: Mapping[str, str],
+    patient: bool,
 ) -> dict[str, str]:
     """What the programs are told; it overrules the shell's environment, so that no real message goes out.
 
@@ -60,7 +70,9 @@ def environment(
         "SMS_PROVIDERS": '["capture"]',
         "EMAIL_FROM": "bonjour@atelier-lumiere.example",
         "SMS_SENDER": "ATELIER",
+        "ALLOW_PRIVATE_WEBHOOKS": "true",  # the demo's own systems hear them
         KEY: api_key,
+        HOOKS: json.dumps(dict(hooks)),
         **({"RATE_LIMIT_PER_SECOND": "0"} if patient else {}),
     }
 

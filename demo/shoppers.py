@@ -27,7 +27,10 @@ LONGEST_LINE = 50
 class Town:
     """Everybody who shops, over one connection to the service; nothing that is refused stops them."""
 
-    def __init__(self, service: Service, dice: random.Random, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, service: Service, dice: random.Random, say: Callable[[str], None], *, speed: float = 1.0
+    ) -> None:
+        self.speed = speed  # how much faster than in life everything goes
         self.service = service
         self.say = say
         self.dice = dice
@@ -43,7 +46,7 @@ class Town:
                 await room.acquire()
                 visit = self.last_item() if self.dice.random() < TWO_AFTER_THE_LAST else self.visit()
                 street.create_task(self.calmly(visit)).add_done_callback(lambda _: room.release())
-                await asyncio.sleep(self.dice.expovariate(1 / PAUSE))
+                await asyncio.sleep(self.dice.expovariate(self.speed / PAUSE))
 
     async def calmly(self, visit: Coroutine[Any, Any, None]) -> None:
         """Whatever surprises one customer is no reason for the others to go home."""
@@ -98,7 +101,7 @@ class Town:
         await self.wait(4, 15)
         collected = await self.step(store, order, "collect", self.taken(shelved.body))
         if collected.accepted:
-            await asyncio.sleep(DELIVERY_SECONDS)
+            await asyncio.sleep(DELIVERY_SECONDS / self.speed)
             await self.deliver(store, collected.body)
 
     def found(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -155,10 +158,10 @@ class Town:
 
     async def wait(self, least: float, most: float) -> None:
         """Let some time pass."""
-        await asyncio.sleep(self.dice.uniform(least, most))
+        await asyncio.sleep(self.dice.uniform(least, most) / self.speed)
 
 
-async def come_and_go(url: str, api_key: str, say: Callable[[str], None]) -> None:
+async def come_and_go(url: str, api_key: str, say: Callable[[str], None], *, speed: float = 1.0) -> None:
     """Let people shop for as long as this is awaited."""
     async with Service(url, api_key) as service:
-        await Town(service, random.Random(), say).live()
+        await Town(service, random.Random(), say, speed=speed).live()

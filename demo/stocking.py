@@ -1,22 +1,35 @@
 """Opens the demo's shop: its key, its five stores, its goods, and what lies on the shelves."""
 
 from pathlib import Path
+from typing import Any
 
 from demo.baskets import CURRENCY, OPENING_STOCK, Product, opening_stock, products
 from demo.programs import keep_secret
 from demo.stores import stores_of
-from service import items, keys, message_policies, queries, stock, stores
-from service.callers import Scope
+from service import items, keys, message_policies, queries, stock, stores, webhooks
+from service.callers import OPERATOR, Scope
 from service.database import Connection, Pool, connection, transaction
 from service.errors import Unauthorized, UnknownStore
 from service.models.items import ItemBody
 from service.models.message_policies import MessagePolicyBody, QuietHours
 from service.models.stock import Count
 from service.models.stores import StoreBody
+from service.models.webhooks import WebhookEndpointBody
 
 SQL = queries.load("demo")
 
 ACTOR = "demo"
+
+LISTENERS: dict[str, dict[str, Any]] = {
+    "shop": {"description": "Order system"},
+    "crm": {
+        "description": "Marketing",
+        "format": "cloudevents",
+        "fields": ["name", "locale"],
+        "events": ["reservation.confirmed", "reservation.ready", "reservation.collected", "reservation.uncollected"],
+    },
+}
+"""The systems of the merchant's that the demo has, and what each hears."""
 
 
 async def api_key(pool: Pool, folder: Path) -> str:
@@ -35,6 +48,23 @@ async def api_key(pool: Pool, folder: Path) -> str:
     return text
 
 
+async def endpoints(pool: Pool, folder: Path, url: str) -> dict[str, str]:
+    """The endpoints of the demo's own systems, at the address that it has today; their secrets, by name."""
+    secrets = {}
+    async with transaction(pool) as db:
+        for name, body in LISTENERS.items():
+            address, path = f"{url}/demo/hooks/{name}", folder / f"webhook_{name}"
+            asked = WebhookEndpointBody.model_validate({**body, "url": address})
+            known = await SQL["endpoint"].value(db, url=f"%/demo/hooks/{name}")
+            if known and path.exists():
+                await webhooks.replace(db, known, asked, caller=OPERATOR, private=True)
+            else:
+                _, secret = await webhooks.create(db, asked, caller=OPERATOR, private=True)
+                keep_secret(path, secret)
+            secrets[name] = path.read_text()
+    return secrets
+
+
 async def stock_the_shop(pool: Pool, counted: Path | None) -> str:
     """Make stores, items and opening stock, all or nothing; says what there is, or '' where it was there before.
 
@@ -47,9 +77,8 @@ async def stock_the_shop(pool: Pool, counted: Path | None) -> str:
             return ""
         for id, body in shop.items():
             await stores.put(db, id, StoreBody.model_validate(body))
-        await message_policies.put(
-            db, MessagePolicyBody(quiet_hours=QuietHours())
-        )  # who tries it at night waits for none
+        any_hour = MessagePolicyBody(quiet_hours=QuietHours())  # whoever tries it at night waits for no message
+        await message_policies.put(db, any_hour)
         goods = products()
         await items.put_many(db, {product.sku: _item(product, list(shop)) for product in goods})
         shelves = opening_stock(counted or OPENING_STOCK)

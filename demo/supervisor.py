@@ -16,7 +16,7 @@ from typing import Any
 from demo.processes import Process
 from demo.programs import Api, Worker, environment, secret_of
 from demo.servers import LOOPBACK, Postgres, Valkey
-from demo.stocking import api_key, stock_the_shop
+from demo.stocking import api_key, endpoints, stock_the_shop
 from service import migrations
 from service.database import Pool, open_pool
 
@@ -74,6 +74,7 @@ class Demo:
         self.redis_url = os.environ.get("REDIS_URL", "")
         self.url = ""
         self.api_key = ""
+        self.hooks: dict[str, str] = {}
         self._door: socket.socket | None = None
 
     async def start(self) -> None:
@@ -88,6 +89,8 @@ class Demo:
         self.say(f"schema {migrations.newest()} ({time.monotonic() - began:.1f} s)")
         async with self.pool() as pool:
             self.api_key = await api_key(pool, self.folder)
+            if not self.wishes.replay:  # which counts messages, and has enough to do
+                self.hooks = await endpoints(pool, self.folder, self.url)
             await _together(self._start_programs(), self.open_the_shop(pool))
         self.tell_ready()
 
@@ -112,6 +115,7 @@ class Demo:
             token_key=secret_of(self.folder, "token_key"),
             data_key=secret_of(self.folder, "data_key"),
             api_key=self.api_key,
+            hooks=self.hooks,
             patient=self.wishes.replay,
         )
         self.parts["worker"] = Worker(self.folder / "worker", told)

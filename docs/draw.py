@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import fill
 
 from demo.servers import Postgres
+from docs.bill import bill
 from service import lifecycle, migrations
 from service.api import openapi, routes
 from service.errors import Problem, every_problem
@@ -112,6 +113,7 @@ def pages() -> dict[str, str]:
         "docs/lifecycle.md": lifecycle_page(),
         "docs/openapi.json": openapi.spell(routes.ENDPOINTS),
         "docs/problems.md": problems_page(),
+        "docs/sbom.json": bill(),
     }
 
 

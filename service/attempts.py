@@ -7,8 +7,9 @@ from datetime import datetime
 
 import structlog
 
-from service import queries
+from service import audit, queries
 from service.access_errors import TooManyAttempts
+from service.callers import Caller
 from service.database import Connection, Pool, connection
 from service.errors import Problem
 
@@ -58,6 +59,8 @@ class Guess:
         """Tell those who run the service of what looks like guessing."""
         if count >= MOST[self.kind]:
             log.warning("guessing_stopped", kind=self.kind, store=self.store, credential=self._who, count=count)
+            async with connection(pool) as db:
+                await audit.note(db, Caller(self._who or "somebody"), "guessing.stopped", self.kind, store=self.store)
         if self.kind == PICKUP_CODE:
             async with connection(pool) as db:
                 together = (await failures(db, store=self.store)).get(self.store, 0)

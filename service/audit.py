@@ -33,7 +33,7 @@ async def note(
     await SQL["note"].run(
         db,
         store=store,
-        actor=caller.credential,
+        actor=caller.actor,
         action=action,
         subject=str(subject),
         facts=dict(facts) if facts else None,

@@ -8,12 +8,14 @@ from asyncpg import Record
 
 from service import hours, items, promise, queries, slots, stores
 from service.errors import UnknownSku
-from service.models.availability import Availability, AvailabilityBody, LineAvailable, StoreAvailability
+from service.models.availability import Availability, AvailabilityBody, LineAvailable, LineWanted, StoreAvailability
 from service.models.slots import Slot
-from service.models.stores import Store
+from service.models.stores import Near, Store
 from service.queries import Connection
 
 SQL = queries.load("availability")
+
+ELSEWHERE = 10  # stores that a clerk may name to a customer
 
 
 async def search(db: Connection, ask: AvailabilityBody, *, among: Collection[str] | None = None) -> Availability:
@@ -44,6 +46,17 @@ async def search(db: Connection, ask: AvailabilityBody, *, among: Collection[str
             for store, row, ready_by, left in zip(found, rows, promises, free, strict=True)
         ]
     )
+
+
+async def elsewhere(db: Connection, store: str, lines: tuple[LineWanted, ...]) -> Availability:
+    """Which other stores have all of it, the nearest first, at most ten. Raises UnknownSku, UnknownStore."""
+    here = await stores.known(db, store)
+    near = None
+    if here.latitude is not None and here.longitude is not None:
+        near = Near(latitude=here.latitude, longitude=here.longitude)
+    found = await search(db, AvailabilityBody(lines=lines, near=near, complete_first=True, limit=ELSEWHERE + 1))
+    others = [one for one in found.items if one.store != store and one.complete]
+    return Availability(items=others[:ELSEWHERE])
 
 
 async def _candidates(

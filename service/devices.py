@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import segno
 
-from service import codes, keys, queries
+from service import audit, codes, keys, queries
 from service.access_errors import UnknownDevice, WrongPairingCode
 from service.callers import Caller
 from service.codes import ALPHABET
@@ -66,6 +66,7 @@ async def create(db: Connection, body: DeviceBody, *, caller: Caller, public_url
     if row is None:
         fault = {"pointer": "/store", "code": "unknown_store", "message": f"there is no store {body.store}"}
         raise InvalidRequest(f"There is no store {body.store}.", errors=[fault])
+    await audit.note(db, caller, "device.prepared", row["id"], store=body.store)
     url = f"{public_url.rstrip('/')}/pair?code={code}"
     return Device(**row), Pairing(_spell(code), url, picture(url))
 
@@ -83,6 +84,7 @@ async def claim(db: Connection, code: str) -> DeviceClaimed:
     row = await SQL["claim"].row(db, code_hash=_hash(code), secret_hash=keys.digest(secret))
     if row is None:
         raise WrongPairingCode("Ask for a new code: each pairs one device, within ten minutes.")
+    await audit.note(db, Caller(f"device:{row['id']}"), "device.paired", row["id"], store=row["store"])
     token = keys.spell(row["id"], secret, prefix=keys.DEVICE)
     return DeviceClaimed(id=row["id"], store=row["store"], name=row["name"], language=row["language"], token=token)
 
@@ -101,6 +103,7 @@ async def revoke(db: Connection, id: str, *, caller: Caller) -> Device:
     row = await SQL["revoke"].row(db, id=id, stores=keys.reach(caller))
     if row is None:
         raise UnknownDevice
+    await audit.note(db, caller, "device.revoked", id, store=row["store"])
     return Device(**row)
 
 

@@ -63,6 +63,11 @@ async def open_reservations(db: Connection) -> dict[str, int]:
     return {row["state"]: row["reservations"] for row in await SQL["open_reservations"].rows(db)}
 
 
+async def workers(db: Connection) -> int:
+    """How many workers live."""
+    return int(await SQL["workers"].value(db))
+
+
 async def ask_redis(url: str | None) -> str:
     """Whether Redis answers within a second: `answers`, `away`, `not configured`, or `not asked` behind Sentinel."""
     if url is None:

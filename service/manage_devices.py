@@ -36,7 +36,7 @@ def add(parser: argparse.ArgumentParser, connect: Connect, caller: Caller) -> No
 
 async def _pair(asked: argparse.Namespace, connect: Connect, caller: Caller) -> int:
     body = DeviceBody(store=asked.store, name=asked.name, language=asked.language)
-    async with connect() as db:
+    async with connect() as db, db.transaction():
         device, pairing = await devices.create(db, body, caller=caller, public_url=str(settings.read().public_url))
     print(f"{pairing.code}   {pairing.url}")
     print(f"{device.id} ({device.name}) waits for ten minutes.")
@@ -61,7 +61,7 @@ async def _list(asked: argparse.Namespace, connect: Connect, caller: Caller) -> 
 
 
 async def _revoke(asked: argparse.Namespace, connect: Connect, caller: Caller) -> int:
-    async with connect() as db:
+    async with connect() as db, db.transaction():
         device = await devices.revoke(db, asked.id.removeprefix("cd_")[:12], caller=caller)
     print(f"{device.id} ({device.name}) is revoked.")
     return 0

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import time
 from typing import Any, NamedTuple
 
-from service import queries
+from service import audit, queries
+from service.callers import OPERATOR, Caller
 from service.database import Connection
 from service.errors import VersionMismatch
 from service.models.message_policies import InForce, MessagePolicy, MessagePolicyBody, QuietHours, Reminders, Rule
@@ -86,7 +87,12 @@ async def find(db: Connection, store: str = DEPLOYMENT) -> MessagePolicy:
 
 
 async def put(
-    db: Connection, body: MessagePolicyBody, *, store: str = DEPLOYMENT, expected: int | None = None
+    db: Connection,
+    body: MessagePolicyBody,
+    *,
+    store: str = DEPLOYMENT,
+    expected: int | None = None,
+    caller: Caller = OPERATOR,
 ) -> MessagePolicy:
     """Replace all that a store or the deployment says, where its version is the expected one (None: any).
 
@@ -98,6 +104,7 @@ async def put(
         version = await SQL["replace"].value(db, store=store, policy=policy, expected=expected)
     if version is None:
         raise VersionMismatch("The policy has changed since; read it again.")
+    await audit.note(db, caller, "message_policy.changed", store, store=store)
     return await find(db, store)
 
 

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 from asyncpg import Record
 
-from service import queries, stores
+from service import audit, queries, stores
+from service.callers import OPERATOR, Caller
 from service.database import Connection, Pool, connection
 from service.errors import InvalidRequest, NotFound, VersionMismatch
 from service.messages import examples, facts, gsm, letters, own_words
@@ -60,7 +61,13 @@ async def find(db: Connection, name: Name) -> MessageTemplate:
 
 
 async def put(
-    db: Connection, name: Name, body: MessageTemplateBody, *, settings: Settings, expected: int | None = None
+    db: Connection,
+    name: Name,
+    body: MessageTemplateBody,
+    *,
+    settings: Settings,
+    expected: int | None = None,
+    caller: Caller = OPERATOR,
 ) -> tuple[MessageTemplate, bool]:
     """Make a template, or replace all of it where its version is the expected one (None: any); and say if it is new.
 
@@ -70,13 +77,15 @@ async def put(
     made = await SQL["make"].value(db, **_key(name), parts=body.parts) if expected is None else None
     if made is None and not await SQL["replace"].value(db, **_key(name), parts=body.parts, expected=expected):
         raise VersionMismatch("The template has changed since, or is not there; read it again.")
+    await audit.note(db, caller, "message_template.changed", " ".join(name))
     return await find(db, name), made is not None
 
 
-async def remove(db: Connection, name: Name) -> None:
+async def remove(db: Connection, name: Name, *, caller: Caller = OPERATOR) -> None:
     """Let our words go out again. Raises NotFound."""
     if not await SQL["remove"].run(db, **_key(name)):
         raise NotFound("The shop has no words of its own here: ours go out.")
+    await audit.note(db, caller, "message_template.removed", " ".join(name))
 
 
 async def failures(db: Connection) -> dict[str, int]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import audit, events, notifications, queries, reservations
+from service import audit, events, notifications, queries, reservations, survey
 from service.callers import Caller
 from service.database import Connection, Pool, transaction
 from service.links import Links
@@ -16,7 +16,16 @@ SQL = queries.load("privacy")
 MOST_AT_ONCE = 500  # reservations in one transaction
 MOST_TOLD = 200  # reservations in one export
 
-FORGETTING = ("forget", "forget_addresses", "forget_replies", "forget_captured", "forget_words", "forget_answers")
+FORGETTING = (
+    "forget",
+    "forget_addresses",
+    "forget_replies",
+    "forget_captured",
+    "forget_deliveries",
+    "forget_words",
+    "forget_comments",
+    "forget_answers",
+)
 """What is done to reservations that ended, in this order: answers are told anew after the rest is gone."""
 
 
@@ -50,7 +59,9 @@ async def export(db: Connection, person: PersonBody, *, caller: Caller, links: L
         told = await reservations.find(db, store, id, links=links)
         history = ",".join(await events.of_reservation(db, store, id))
         messages = ",".join(one.model_dump_json() for one in await notifications.of_reservation(db, store, id))
-        items.append(f'{{"reservation":{told},"events":[{history}],"messages":[{messages}]}}')
+        said = await survey.answered(db, store, id, links=links)
+        answer = said.model_dump_json() if said else "null"
+        items.append(f'{{"reservation":{told},"events":[{history}],"messages":[{messages}],"survey":{answer}}}')
         await audit.note(db, caller, "privacy.exported", id, store=store)
     complete = "true" if len(rows) <= MOST_TOLD else "false"
     return f'{{"items":[{",".join(items)}],"complete":{complete}}}'

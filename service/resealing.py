@@ -19,10 +19,12 @@ async def reseal(db: Connection, sealer: Sealer) -> dict[str, int]:
 
     Small transactions: it may be broken off and begun again. What no key opens stays, and is counted as `unreadable`.
     """
-    done = {"reservations": 0, "addresses": 0, "answers": 0, "signatures": 0, "unreadable": 0}
+    kinds = ("reservations", "addresses", "comments", "answers", "webhooks", "signatures", "unreadable")
+    done = dict.fromkeys(kinds, 0)
     for store in [*(row["id"] for row in await STORES.rows(db)), ""]:
         await _reservations(db, store, sealer, done)
         await _answers(db, store, sealer, done)
+        await _webhooks(db, store, sealer, done)
     async with db.transaction():
         done["signatures"] = await audit.sign_anew(db, sealer)
     return done
@@ -37,7 +39,9 @@ async def _reservations(db: Connection, store: str, sealer: Sealer, done: dict[s
                 columns = {name: _renewed(sealer, FIELDS[name], row[name], row["id"], done) for name in FIELDS}
                 if any(columns[name] != row[name] for name in FIELDS):
                     done["reservations"] += await SQL["renew"].run(db, store=store, id=row["id"], **columns)
-            await _addresses(db, store, [row["id"] for row in rows], sealer, done)
+            ids = [row["id"] for row in rows]
+            await _addresses(db, store, ids, sealer, done)
+            await _comments(db, store, ids, sealer, done)
         after = rows[-1]["id"] if rows else None
 
 
@@ -49,6 +53,15 @@ async def _addresses(db: Connection, store: str, ids: list[UUID], sealer: Sealer
         address = _renewed(sealer, field, row["address"], row["reservation_id"], done)
         if address != row["address"]:
             done["addresses"] += await SQL["renew_address"].run(db, store=store, id=row["id"], address=address)
+
+
+async def _comments(db: Connection, store: str, ids: list[UUID], sealer: Sealer, done: dict[str, int]) -> None:
+    for row in await SQL["sealed_comments"].rows(db, store=store, ids=ids):
+        comment = _renewed(sealer, "note", row["comment"], row["reservation_id"], done)
+        if comment != row["comment"]:
+            done["comments"] += await SQL["renew_comment"].run(
+                db, store=store, id=row["reservation_id"], comment=comment
+            )
 
 
 async def _answers(db: Connection, store: str, sealer: Sealer, done: dict[str, int]) -> None:
@@ -63,6 +76,18 @@ async def _answers(db: Connection, store: str, sealer: Sealer, done: dict[str, i
                     done["answers"] += await SQL["renew_answer"].run(db, store=store, **place, body=body)
         if not rows:
             place = None
+
+
+async def _webhooks(db: Connection, store: str, sealer: Sealer, done: dict[str, int]) -> None:
+    after: UUID | None = FIRST
+    while after is not None:
+        async with db.transaction():
+            rows = await SQL["sealed_deliveries"].rows(db, store=store, after=after, mark=MARK, limit=BATCH)
+            for row in rows:
+                body = sealer.renew(row["body"])
+                if body != row["body"]:
+                    done["webhooks"] += await SQL["renew_delivery"].run(db, store=store, id=row["id"], body=body)
+        after = rows[-1]["id"] if rows else None
 
 
 def _renewed(sealer: Sealer, field: str, text: str | None, reservation: UUID, done: dict[str, int]) -> str | None:

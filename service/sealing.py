@@ -29,8 +29,8 @@ FOUND_AGAIN = "email"
 FIELDS = {"email": "email", "company": "company", "note": "note", "delegate_name": "name", "delegate_phone": "phone"}
 """What is sealed of a reservation: the column, and its name in JSON, which is what the seal knows."""
 
-_ID = '"id":"'
-_ID_LENGTH = 36
+_ID = '"id"'
+_WHOSE = re.compile(r'"id" ?: ?"([0-9a-f-]{36})"')
 _NAMED = re.compile(r'"(\w+)" ?: ?"$')
 _LONGEST_NAME = 24
 _SEALED = re.compile(f"{MARK}[A-Za-z0-9_-]{{4,20}}\\.[A-Za-z0-9_-]+")
@@ -140,9 +140,9 @@ class Sealer:
         def changed(found: re.Match[str]) -> str:
             start = found.start()
             named = _NAMED.search(told, max(0, start - _LONGEST_NAME), start)
-            at = told.rfind(_ID, 0, start) + len(_ID)
+            whose = _WHOSE.match(told, max(0, told.rfind(_ID, 0, start)))
             try:
-                return change(named[1], found[0], told[at : at + _ID_LENGTH]) if named else found[0]
+                return change(named[1], found[0], whose[1]) if named and whose else found[0]
             except ValueError:
                 return found[0]
 

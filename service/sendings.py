@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import queries
+from service import queries, reminders
 from service.database import Connection, Pool, connection, transaction
 from service.links import Links
 from service.notifications import STILL_TRUE
@@ -65,9 +65,11 @@ async def claim(
         found = await SQL["contents"].rows(db, store=store, ids=sending, links=links.prefix) if sending else []
         rows = [_opened(row, links) for row in found]
         unwanted = await _unwanted(db, rows, opt_outs)
-        if unwanted:
-            await SQL["suppress"].run(db, store=store, ids=list(unwanted), reason=OPTED_OUT)
-            await fall_back(db, store, list(unwanted))
+        enough = await reminders.unwanted(db, rows, opt_outs)
+        if unwanted or enough:
+            await SQL["suppress"].run(db, store=store, ids=list(unwanted | enough), reason=OPTED_OUT)
+            await fall_back(db, store, list(unwanted - enough))  # who has been reminded enough, is so on every channel
+        unwanted |= enough
         return [row for row in rows if row["id"] not in unwanted], len(claimed) - len(rows) + len(unwanted)
 
 

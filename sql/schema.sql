@@ -956,7 +956,8 @@ CREATE TABLE public.captured_message (
     subject text,
     body_text text NOT NULL,
     body_html text,
-    captured_at timestamp with time zone DEFAULT now() NOT NULL
+    captured_at timestamp with time zone DEFAULT now() NOT NULL,
+    carrier text DEFAULT 'capture'::text NOT NULL
 );
 
 ALTER TABLE public.captured_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -966,6 +967,12 @@ ALTER TABLE public.captured_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.captured_switch (
+    carrier text NOT NULL,
+    channel text NOT NULL,
+    off_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE public.carrier (
@@ -1346,6 +1353,9 @@ ALTER TABLE ONLY public.callback
 ALTER TABLE ONLY public.captured_message
     ADD CONSTRAINT captured_message_pkey PRIMARY KEY (store_id, id);
 
+ALTER TABLE ONLY public.captured_switch
+    ADD CONSTRAINT captured_switch_pkey PRIMARY KEY (carrier, channel);
+
 ALTER TABLE ONLY public.carrier
     ADD CONSTRAINT carrier_pkey PRIMARY KEY (channel, name);
 
@@ -1445,6 +1455,8 @@ ALTER TABLE ONLY public.webhook_endpoint
 ALTER TABLE ONLY public.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (id);
 
+CREATE INDEX audit_newest ON public.audit USING btree (seq);
+
 CREATE UNIQUE INDEX audit_stream ON public.audit USING btree (store_id, "position") WHERE ("position" IS NOT NULL);
 
 CREATE INDEX audit_unsealed ON public.audit USING btree (store_id, seq) WHERE ("position" IS NULL);
@@ -1513,9 +1525,15 @@ CREATE INDEX reservation_by_email ON public.reservation USING btree ("left"(emai
 
 CREATE INDEX reservation_by_order ON public.reservation USING btree (order_ref, store_id);
 
+CREATE INDEX reservation_by_phone ON public.reservation USING btree (phone, store_id) WHERE (phone IS NOT NULL);
+
+CREATE INDEX reservation_ended ON public.reservation USING btree (store_id, ended_at DESC) WHERE (ended_at IS NOT NULL);
+
 CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state, due_at) WHERE (state = ANY (ARRAY['held'::text, 'confirmed'::text, 'picking'::text, 'ready'::text]));
 
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
+
+CREATE INDEX reservation_to_put_back ON public.reservation USING btree (store_id, ended_at) WHERE ((state = ANY (ARRAY['uncollected'::text, 'cancelled'::text])) AND (ready_at IS NOT NULL) AND (put_back_at IS NULL));
 
 CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id, answered_at);
 

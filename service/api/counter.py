@@ -5,15 +5,16 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from service import reservations, stores
+from service import availability, reservations, stores
 from service.api import pages
 from service.api.endpoints import Answer, Call, Endpoint
 from service.api.pages import Cursor, Limit, Page, read_cursor
 from service.callers import Scope
 from service.database import connection
-from service.errors import UnknownStore
+from service.errors import UnknownSku, UnknownStore
 from service.lifecycle import State
-from service.models.fields import Asked, Moment, Told
+from service.models.availability import Availability, LineWanted
+from service.models.fields import MOST_LINES, Asked, Moment, Told
 from service.models.reservations import Reservation
 
 COUNTER = frozenset({Scope.COUNTER})
@@ -38,6 +39,12 @@ class SearchBody(Asked):
     """What a clerk typed or scanned."""
 
     q: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class ElsewhereBody(Asked):
+    """What a store lacks."""
+
+    lines: Annotated[tuple[LineWanted, ...], Field(min_length=1, max_length=MOST_LINES)]
 
 
 class Hits(Told):
@@ -119,6 +126,12 @@ async def pick_list(call: Call[None]) -> Answer:
         return Answer(PickList(items=[PickLine(**row) for row in await reservations.pick_list(db, call.store)]))
 
 
+async def elsewhere(call: Call[ElsewhereBody]) -> Answer:
+    """Which other stores have what is missing here; stock is no secret among the stores of one retailer."""
+    async with connection(call.pool) as db:
+        return Answer(await availability.elsewhere(db, call.store, call.body.lines))
+
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET",
@@ -161,5 +174,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         scopes=COUNTER,
         answers={200: PickList},
         problems=(UnknownStore,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/stores/{store}/elsewhere",
+        handle=elsewhere,
+        summary="Find other stores that have what is missing here, the nearest first",
+        tag="Counter",
+        scopes=COUNTER,
+        body=ElsewhereBody,
+        example={"lines": [{"sku": "tea", "quantity": 1}]},
+        answers={200: Availability},
+        problems=(UnknownSku, UnknownStore),
     ),
 )

@@ -99,7 +99,7 @@ class Call(Generic[Body]):
         try:
             return UUID(self.part(name))
         except ValueError:
-            raise missing(f"{self.part(name)[:60]!r} is no id.") from None
+            raise missing("An id is a UUID, and that is none.") from None
 
     @property
     def if_match(self) -> int | None:
@@ -151,6 +151,7 @@ class Endpoint:
     streams: bool = False  # the handler reads the body itself, or answers for as long as it likes
     takes: tuple[str, ...] = ()  # media types of a body that the handler reads itself
     media: str = "application/json"  # of the answer
+    also: tuple[str, ...] = ()  # other media types that the caller may ask for
     clerk: bool = True  # whether it matters who works at the device; if not, a session that is over is no hindrance
     page: bool = False  # for people, who find their way by themselves: the document does not speak of it
 

@@ -52,6 +52,7 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         resting = await carriers.resting(db)
         templates = await message_templates.failures(db)
         wrong_codes = await attempts.failures(db)
+        workers = await health.workers(db)
     return {
         "comptoir_oldest_undone_seconds": ("Age of the oldest work that is due", undone.model_dump()),
         "comptoir_open_reservations": ("Reservations on their way", {**waiting}),
@@ -59,6 +60,7 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         "comptoir_wrong_pickup_codes": ("Wrong pickup codes in the last fifteen minutes, by store", {**wrong_codes}),
         "comptoir_notifications": ("Messages that failed, are unknown for good, or are in doubt", {**dead}),
         "comptoir_carrier_rests_seconds": ("For how long a carrier of messages is left alone", resting),
+        "comptoir_workers": ("Workers that live", {"": workers}),
         "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**webhooks}),
     }
 

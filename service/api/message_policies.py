@@ -43,7 +43,7 @@ async def put(call: Call[MessagePolicyBody]) -> Answer:
     """Replace all that the deployment says."""
     check_reach(call.caller)
     async with transaction(call.pool) as db:
-        return Answer(await message_policies.put(db, call.body, expected=call.if_match))
+        return Answer(await message_policies.put(db, call.body, caller=call.caller, expected=call.if_match))
 
 
 async def read_of_store(call: Call[None]) -> Answer:
@@ -57,7 +57,9 @@ async def put_of_store(call: Call[MessagePolicyBody]) -> Answer:
     """Replace all that a store says."""
     async with transaction(call.pool) as db:
         await stores.find(db, call.store)
-        return Answer(await message_policies.put(db, call.body, store=call.store, expected=call.if_match))
+        return Answer(
+            await message_policies.put(db, call.body, caller=call.caller, store=call.store, expected=call.if_match)
+        )
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

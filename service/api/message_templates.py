@@ -55,7 +55,9 @@ async def put(call: Call[MessageTemplateBody]) -> Answer:
     check_reach(call.caller)
     name = _named(call)
     async with transaction(call.pool) as db:
-        template, new = await message_templates.put(db, name, call.body, settings=call.settings, expected=call.if_match)
+        template, new = await message_templates.put(
+            db, name, call.body, settings=call.settings, caller=call.caller, expected=call.if_match
+        )
     return Answer(template, 201 if new else 200)
 
 
@@ -63,7 +65,7 @@ async def remove(call: Call[None]) -> Answer:
     """Let ours go out again."""
     check_reach(call.caller)
     async with transaction(call.pool) as db:
-        await message_templates.remove(db, _named(call))
+        await message_templates.remove(db, _named(call), caller=call.caller)
     return Answer("", 204)
 
 

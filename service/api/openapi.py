@@ -218,7 +218,7 @@ def _successes(endpoint: Endpoint, models: _Models) -> Schema:
         told[str(status)] = {
             "description": (model.__doc__ or "").strip().splitlines()[0] if model is not None else endpoint.summary,
             **({"headers": headers} if headers else {}),
-            **({} if empty else {"content": {endpoint.media: {"schema": schema}}}),
+            **({} if empty else {"content": {media: {"schema": schema} for media in (endpoint.media, *endpoint.also)}}),
         }
     return told
 

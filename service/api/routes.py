@@ -15,6 +15,7 @@ from service.api import (
     docs,
     events,
     health,
+    history,
     imports,
     items,
     keys,
@@ -33,7 +34,8 @@ from service.api import (
 )
 from service.api.endpoints import Endpoint
 from service.screens import board as board_screen
-from service.screens import customer, customer_forms, rendering
+from service.screens import counter as counter_screen
+from service.screens import customer, customer_forms, labels, opt_out, rendering
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *stores.ENDPOINTS,
@@ -43,9 +45,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *streams.ENDPOINTS,
     *board.ENDPOINTS,
     *board_screen.ENDPOINTS,
+    *history.ENDPOINTS,
+    *labels.ENDPOINTS,
     *steps.ENDPOINTS,
     *customer.ENDPOINTS,
     *customer_forms.ENDPOINTS,
+    *opt_out.ENDPOINTS,
+    *counter_screen.ENDPOINTS,
     *items.ENDPOINTS,
     *stock.ENDPOINTS,
     *imports.ENDPOINTS,

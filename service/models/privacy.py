@@ -10,6 +10,7 @@ from service.models.events import HistoryEvent
 from service.models.fields import Asked, Email, OrderRef, Phone, Told
 from service.models.notifications import Notification
 from service.models.reservations import Reservation
+from service.models.survey import SurveyAnswer
 
 
 class PersonBody(Asked):
@@ -29,11 +30,12 @@ class PersonBody(Asked):
 
 
 class Known(Told):
-    """One reservation of a person: how it stands, what happened to it, what they were told."""
+    """One reservation of a person: how it stands, what happened to it, what they were told and what they said."""
 
     reservation: Reservation
     events: list[HistoryEvent]
     messages: list[Notification]
+    survey: SurveyAnswer | None
 
 
 class Exported(Told):

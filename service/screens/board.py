@@ -100,6 +100,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         tag="Counter",
         scopes=None,
         query=BoardKey,
+        page=True,
         media="text/html",
         answers={200: None, 304: None},
         problems=(UnknownStore,),

@@ -15,7 +15,8 @@ create table message_template (
     primary key (kind, channel, locale)
 );
 
--- Since the migration before: added in one step, looked at in another, so that nobody waits.
+-- Added by the migration before, and looked at in one of its own, so that nobody waits.
+-- rolling: code before it leaves these columns empty, and empty ones are never refused
 alter table notification validate constraint fallback_is_another_channel;
 alter table notification validate constraint quiet_hours_have_two_ends;
 

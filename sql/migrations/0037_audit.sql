@@ -13,6 +13,7 @@ create table audit (
     at       timestamptz not null default now(),
     primary key (store_id, seq)
 );
+create index audit_newest on audit (seq);
 create index audit_unsealed on audit (store_id, seq) where position is null;
 create unique index audit_stream on audit (store_id, position) where position is not null;
 create trigger audit_is_immutable before delete or update of store_id, seq, actor, action, subject, facts, at on audit

@@ -1,7 +1,9 @@
 -- name: capture
 -- Keep what would have been sent; the same again (by its Message-ID) is counted, and not kept twice. How often it came.
-insert into captured_message (store_id, reservation_id, message_ref, channel, sender, recipient, locale, kind, subject, body_text, body_html)
-values (:store, :reservation, :ref, :channel, :sender, :recipient, :locale, :kind, :subject, :text, :html)
+-- Nothing while this carrier is switched off.
+insert into captured_message (store_id, reservation_id, message_ref, channel, sender, recipient, locale, kind, subject, body_text, body_html, carrier)
+select :store, :reservation, :ref, :channel::text, :sender, :recipient, :locale, :kind, :subject, :text, :html, :carrier::text
+ where not exists (select from captured_switch s where s.carrier = :carrier and s.channel = :channel)
 on conflict on constraint message_is_captured_once do update set sendings = captured_message.sendings + 1
 returning sendings;
 

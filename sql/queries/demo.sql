@@ -43,6 +43,15 @@ select p.store_id as store, p.sku, i.name
  order by p.on_hand - p.reserved - p.safety_stock desc, p.store_id, p.sku
  limit 1;
 
+-- name: on_offer
+-- Things of which a store has plenty, dear enough to be worth the way.
+select p.sku, i.name, i.price, i.currency
+  from position p
+  join item i on i.sku = p.sku
+ where p.store_id = :store and i.price between 250 and 1500
+ order by p.on_hand - p.reserved - p.safety_stock desc, p.sku
+ limit :most;
+
 -- name: inbox
 -- The messages that would have been sent, the newest first, from one on (null: the newest).
 select id, channel, recipient, kind, locale, subject, left(body_text, 140) as beginning, captured_at
@@ -84,3 +93,35 @@ select r.order_ref, m.kind, m.channel, sum(m.sendings)::integer as times
 -- name: left_over
 -- Units that are still on hand or reserved somewhere.
 select coalesce(sum(abs(on_hand) + reserved), 0)::integer from position;
+
+-- name: delivery
+-- The delivery of a message to the endpoint at such an address.
+select d.endpoint_id, d.id
+  from delivery d
+  join webhook_endpoint w on w.id = d.endpoint_id
+ where d.message_id = :message and w.url like :url and w.active
+ limit 1;
+
+-- name: endpoint
+-- The demo's endpoint of this name, whatever its port was.
+select id from webhook_endpoint where url like :url and deleted_at is null limit 1;
+
+-- name: carriers
+-- Which carrier of captured messages is switched off, and how many messages wait on its channel.
+select c.channel, exists (select from captured_switch s where s.channel = c.channel) as off,
+       (select count(*) from notification n
+         where n.channel = c.channel and n.state = 'pending' and n.attempts > 0)::integer as waiting
+  from (values ('email'), ('sms')) c(channel)
+ order by c.channel;
+
+-- name: switch_off
+-- The carrier takes nothing on this channel.
+insert into captured_switch (carrier, channel) values ('capture', :channel) on conflict do nothing;
+
+-- name: switch_on
+-- The carrier takes everything again.
+delete from captured_switch where carrier = 'capture' and channel = :channel;
+
+-- name: try_again
+-- What waits on this channel is due now.
+update notification set next_attempt_at = now() where channel = :channel and state = 'pending' and attempts > 0;

@@ -25,6 +25,10 @@ select extract(epoch from now() - (
                                      and reservation.due_at < now()
                                    order by reservation.due_at limit 1) waits))::float8 as holds;
 
+-- name: workers
+-- How many workers were seen alive in the last half minute.
+select count(*) from worker where seen_at > now() - interval '30 seconds';
+
 -- name: open_reservations
 -- How many reservations are on their way, by state; read from the index of the open ones.
 select state, count(*) as reservations

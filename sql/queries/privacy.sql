@@ -27,10 +27,22 @@ update reply set body = null
 -- Nor of those that were captured.
 delete from captured_message where store_id = :store and reservation_id = any (:ids::uuid[]);
 
+-- name: forget_deliveries
+-- Nor of the webhooks that named them; what waits to be sent goes nowhere.
+delete from delivery d
+ using event e
+ where e.store_id = :store and e.reservation_id = any (:ids::uuid[])
+   and d.store_id = e.store_id and d.event_seq = e.seq and d.personal;
+
 -- name: forget_words
 -- Nor of what people wrote as a reason.
 update event set data = data - array['reason', 'text', 'note']
  where store_id = :store and reservation_id = any (:ids::uuid[]) and data ?| array['reason', 'text', 'note'];
+
+-- name: forget_comments
+-- Nor of what they said of the shop; the score stays.
+update survey_answer set comment = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and comment is not null;
 
 -- name: forget_answers
 -- Nor of the first answers to their Idempotency-Keys: a replay tells them as they are now.
@@ -92,6 +104,16 @@ select id, reservation_id, channel, address from notification
 -- The same under another key.
 update notification set address = :address where store_id = :store and id = :id;
 
+-- name: sealed_comments
+-- What customers of these reservations said of the shop.
+select reservation_id, comment from survey_answer
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and comment is not null
+ order by reservation_id for update;
+
+-- name: renew_comment
+-- The same under another key.
+update survey_answer set comment = :comment where store_id = :store and reservation_id = :id;
+
 -- name: sealed_answers
 -- The next kept answers of a store that hold something sealed.
 select credential, operation, key, body from idempotency
@@ -102,3 +124,13 @@ select credential, operation, key, body from idempotency
 -- The same under another key.
 update idempotency set body = :body
  where store_id = :store and credential = :credential and operation = :operation and key = :key;
+
+-- name: sealed_deliveries
+-- The next webhooks of a store whose bodies hold something sealed.
+select id, body from delivery
+ where store_id = :store and id > :after and personal and position(:mark in body) > 0
+ order by id limit :limit for update;
+
+-- name: renew_delivery
+-- The same under another key: what is sent stays the same.
+update delivery set body = :body where store_id = :store and id = :id;

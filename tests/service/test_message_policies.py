@@ -126,6 +126,7 @@ async def test_a_message_to_who_stands_in_the_store_does_not_wait(tea: Shop) -> 
     assert await waits(tea) <= timedelta()
     early = await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
     await tea.arrive(early)
+    await tell(tea)
     await tea.take("shelve", await tea.take("pick", early))
     assert await waits(tea) <= timedelta()
 

@@ -3,19 +3,21 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from demo.servers import Postgres
-from service import clocks, privacy, resealing, sendings
+from service import clocks, privacy, resealing, sendings, survey
 from service.callers import Caller, Scope
 from service.database import transaction
 from service.errors import WrongState
 from service.models.privacy import Erased, PersonBody
+from service.models.survey import SurveyBody
 from service.opt_outs import OptOuts
 from service.sealing import MARK, Sealer
 from tests.service.test_sealing import PEOPLE, rows
-from tests.service.test_webhooks import relay
+from tests.service.test_webhooks import listen, owed, relay
 from tests.shop import CLERK, Shop, prove, settings_for
 from workers.upkeep import tidy
 
@@ -37,6 +39,9 @@ async def canary(shop: Shop) -> dict[str, Any]:
         " values ('lyon', $1, 'r', 'sms', 's', '+33639980077', 'fr', 'ready', 'Canari')",
         done["id"],
     )
+    async with transaction(shop.pool) as db:
+        said = SurveyBody(score=9, comment="Zoé Canari is happy")
+        await survey.answer(db, "lyon", UUID(done["id"]), said, links=shop.links)
     return done | {"pickup_code": ready["pickup_code"], "token": ready["pickup_url"].rpartition("/")[2]}
 
 
@@ -78,6 +83,34 @@ async def test_after_thirty_days_nothing_personal_is_in_a_dump(shop: Shop, postg
     assert done["order_ref"] in after
     assert await shop.pool.fetchrow("select * from reservation_line") == counted
     await prove(shop.pool)
+
+
+async def test_webhooks_that_name_a_customer_go_with_them_and_the_others_stay(shop: Shop) -> None:
+    await listen(shop)
+    await listen(shop, "https://crm.example/", format="cloudevents", fields=["name", "email"])
+    await shop.stock("tea", 50)
+    done = await canary(shop)
+    about = "select count(*) filter (where personal), count(*) from delivery where subject = $1"
+    named, told = await shop.pool.fetchrow(about, done["id"]) or (0, 0)
+    assert named * 2 == told > 0
+    await erase(shop, order_ref=done["order_ref"])
+    assert tuple(await shop.pool.fetchrow(about, done["id"]) or ()) == (0, named)
+
+
+async def test_a_webhook_sealed_anew_is_opened_to_the_same_bytes(shop: Shop) -> None:
+    endpoint, _ = await listen(shop, fields=["email", "company"])
+    await shop.stock("tea", 50)
+    await shop.hold("tea", 1, **PEOPLE)
+    await relay(shop)
+    [before] = [row["body"] for row in await owed(shop, endpoint)]
+    both = Sealer(("n" * 40, "d" * 40))
+    async with shop.pool.acquire() as db:
+        assert (await resealing.reseal(db, both))["webhooks"] == 1
+    [after] = [row["body"] for row in await owed(shop, endpoint)]
+    assert MARK in before
+    assert before != after
+    assert Sealer(("n" * 40,)).open(after) == both.open(before)
+    assert PEOPLE["customer"]["email"] in both.open(before)
 
 
 async def test_what_a_deployment_chooses_is_when_people_are_forgotten(shop: Shop, database_url: str) -> None:
@@ -186,10 +219,22 @@ async def test_a_new_key_takes_over_and_the_old_one_may_go(shop: Shop) -> None:
     await shop.confirm(held)
     await relay(shop)
     await tidy(shop.pool, shop.settings)
+    await shop.pool.execute(
+        "insert into survey_answer (store_id, reservation_id, score, comment) values ('lyon', $1, 9, $2)",
+        *(held["id"], shop.links.sealer.close("note", "Rapide", UUID(held["id"]))),
+    )
     both, only = Sealer(("n" * 40, "d" * 40)), Sealer(("n" * 40,))
     async with shop.pool.acquire() as db:
         done = await resealing.reseal(db, both)
-        assert done == {"reservations": 1, "addresses": 1, "answers": 1, "signatures": 1, "unreadable": 0}
+        assert done == {
+            "reservations": 1,
+            "addresses": 1,
+            "comments": 1,
+            "answers": 1,
+            "webhooks": 0,
+            "signatures": 1,
+            "unreadable": 0,
+        }
         assert set((await resealing.reseal(db, both)).values()) == {0}
         assert set((await resealing.reseal(db, only)).values()) == {0}
     shop.links.sealer = only

@@ -43,6 +43,17 @@ def test_what_was_sealed_opens_as_it_was() -> None:
     assert sealer.close("note", None, id) is None
 
 
+def test_however_json_is_spelled_what_is_sealed_in_it_opens() -> None:
+    sealer, id = Sealer((NEW,)), new_id()
+    sealed = sealer.close("email", "zoe@atelier.example", id)
+    event = {"id": str(new_id()), "data": {"id": str(id), "store": "lyon", "customer": {"email": sealed}}}
+    for between in ((",", ":"), (", ", ": "), (",", " : ")):
+        for plain in (True, False):
+            told = json.dumps(event, separators=between, ensure_ascii=False)
+            told = told if plain else f"[{told},{told}]"
+            assert sealer.open(told).count("zoe@atelier.example") == (1 if plain else 2)
+
+
 def test_the_same_text_is_sealed_differently_each_time() -> None:
     sealer, id = Sealer((NEW,)), new_id()
     assert sealer.close("note", "again", id) != sealer.close("note", "again", id)

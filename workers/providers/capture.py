@@ -20,11 +20,12 @@ class Capture:
         self._pool = pool
 
     async def send(self, letter: Letter) -> str:
-        """Keep it; the same message a second time is counted and not kept twice."""
+        """Keep it; the same message a second time is counted and not kept twice. The demo can switch this off."""
         try:
             async with connection(self._pool) as db:
-                await SQL["capture"].value(
+                kept = await SQL["capture"].value(
                     db,
+                    carrier=self.name,
                     store=letter.store,
                     reservation=letter.reservation,
                     ref=letter.ref,
@@ -39,6 +40,8 @@ class Capture:
                 )
         except Problem as problem:  # the database went away: kept or not, nobody knows
             raise InDoubt(problem.code()) from problem
+        if kept is None:
+            raise NotNow("switched_off")
         return letter.ref
 
     async def look_up(self, letter: Letter) -> str | None:

@@ -64,9 +64,10 @@ function fill(lane, orders) {
 function fit(lane, list) {
   const more = lane.querySelector(".more");
   more.hidden = true;
-  for (let size = 2; ; size -= 0.1) {
+  const cut = () => list.scrollHeight > list.clientHeight + 1 || [...list.querySelectorAll("span")].some((who) => who.scrollWidth > who.clientWidth + 1);
+  for (let size = 1.8; size > 0.6; size -= 0.1) {
     lane.style.setProperty("--size", size.toFixed(1));
-    if (list.scrollHeight <= list.clientHeight + 1 || size < 0.7) break;
+    if (!cut()) break;
   }
   const lines = [...list.children];
   const below = lines.filter((line) => line.offsetTop + line.offsetHeight > list.offsetTop + list.clientHeight + 1).length;

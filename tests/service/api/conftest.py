@@ -138,7 +138,7 @@ class Api:
         model = endpoint.answers[told.status]
         if told.status in {204, 303, 304}:
             return
-        assert media == endpoint.media, where
+        assert media in {endpoint.media, *endpoint.also}, where
         if model is not None:
             faults = [f"{fault.json_path}: {fault.message}" for fault in _schema(model).iter_errors(told.json)]
             assert not faults, f"{faults} in {where}"

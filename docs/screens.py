@@ -1,0 +1,170 @@
+"""Pictures of every screen, made from the demo: `python -m docs.screens` writes docs/screens/.
+
+Each screen has its line in SHOTS: what is opened, by whom, on what, in which language, and what is touched before.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playwright.async_api import Browser, Page, ViewportSize
+
+from demo import beside, chromium
+from demo.chromium import PHONE, TABLET, TELEVISION
+from demo.client import Service, place
+from demo.tour import STORE
+from service.api.access import DEVICE_COOKIE
+
+FOLDER = Path(__file__).parent / "screens"
+DESKTOP = ViewportSize(width=1440, height=900)
+SETTLES = 900  # milliseconds, for what moves to have come to rest
+
+CUSTOMERS = ("Camille Martin", "Inès Laurent", "Théo Roux", "Zoé Lambert", "Arthur Moreau", "Yanis Robert", "Léa Simon")
+Taken = tuple[str, dict[str, Any]]
+PICK: Taken = ("pick", {})
+SHELVE: Taken = ("shelve", {"shelf": "B3", "bags": 1})
+STEPS: dict[str, tuple[Taken, ...]] = {
+    "confirmed": (("confirm", {}),),
+    "ready": (PICK, SHELVE),  # paid in store, so confirmed at once
+    "arrived": (("confirm", {}), PICK, SHELVE, ("arrive", {})),
+    "collected": (("confirm", {}), PICK, SHELVE, ("collect", {"checked_by": "code"})),
+    "short": (("confirm", {}), PICK),
+}
+
+
+@dataclass
+class Scene:
+    """A shop in the middle of its day: who has ordered what, and how to get in."""
+
+    service: Service
+    goods: list[dict[str, Any]] = field(default_factory=list)
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    board: str = ""
+    device: str = ""
+
+    async def prepare(self) -> None:
+        """Let people order, and the store work."""
+        stock = await self.service.get(f"/v1/stores/{STORE}/stock?limit=200")
+        self.goods = sorted(stock.body["items"], key=lambda one: -int(one["available"]))
+        for number, name in enumerate((*STEPS, "ready", "confirmed", "ready", "arrived")):
+            order = await self.order(
+                number, pay_in_store=name == "ready", if_short="ask" if name == "short" else "take"
+            )
+            for step, body in STEPS[name]:
+                order = (await self.service.post(place(STORE, order["id"], step), body)).body
+            self.orders.setdefault(name, order)
+        short = self.orders["short"]
+        found = [{"sku": short["lines"][0]["sku"], "found": 0, "reason": "not_found"}]
+        await self.service.post(place(STORE, short["id"], "shelve"), {"lines": found})
+        link = await self.service.get(f"/v1/stores/{STORE}/board/link")
+        self.board = link.body["url"].removeprefix(self.service.url)
+
+    async def order(self, number: int, **more: Any) -> dict[str, Any]:
+        """One order of two things."""
+        ref = f"AL-{4711 + 37 * number}"
+        person = {"name": CUSTOMERS[number % len(CUSTOMERS)], "email": "client@example.com", "phone": "+33199000001"}
+        lines = [{"sku": self.goods[n]["sku"], "quantity": 1, "total": 590 + 310 * n} for n in (number, number + 1)]
+        body = {"order_ref": ref, "customer": person, "currency": "EUR", "lines": lines, **more}
+        return (await self.service.post(place(STORE), body, key=ref)).body
+
+    async def pair(self) -> None:
+        """Make a tablet of the store."""
+        made = await self.service.post("/v1/devices", {"store": STORE, "name": "Comptoir 1"}, key="screens")
+        claimed = await self.service.post("/v1/devices/claim", {"code": made.body["pairing_code"]})
+        self.device = claimed.body["token"]
+
+    def page(self, order: str) -> str:
+        """The path of a customer's page."""
+        return str(self.orders[order]["pickup_url"]).removeprefix(self.service.url)
+
+
+Act = Callable[[Page], Awaitable[Any]]
+
+
+class Shot(NamedTuple):
+    """One picture: of what, on what, in which language; `staff`: by a paired tablet; `act`: what is touched first."""
+
+    name: str
+    path: Callable[[Scene], str]
+    size: ViewportSize = TABLET
+    language: str = "fr"
+    staff: bool = False
+    act: Act | None = None
+    whole: bool = False  # as long as the page is
+
+
+async def _enlarge(page: Page) -> None:
+    await page.locator("a.picture").click()
+
+
+async def _open_counter(page: Page) -> None:
+    await page.get_by_test_id("open").click()
+
+
+async def _open_order(page: Page) -> None:
+    await _open_counter(page)
+    await page.get_by_test_id("lane-ready").get_by_test_id("card").first.click()
+
+
+async def _order(page: Page) -> None:
+    await page.frame_locator("#tablet").get_by_test_id("open").click()
+    await page.frame_locator("#shop").get_by_role("button").first.click()
+    await page.frame_locator("#phone").locator("#state").wait_for()
+    await page.mouse.move(0, 0)
+
+
+SHOTS: tuple[Shot, ...] = (
+    Shot("tour", lambda _: "/demo", DESKTOP, act=_order),
+    Shot("customer-confirmed", lambda scene: scene.page("confirmed"), PHONE, whole=True),
+    Shot("customer-ready", lambda scene: scene.page("ready"), PHONE),
+    Shot("customer-ready-wide", lambda scene: scene.page("ready") + "?lang=en", TABLET, "en"),
+    Shot("customer-qr", lambda scene: scene.page("ready"), PHONE, act=_enlarge),
+    Shot("customer-short", lambda scene: scene.page("short"), PHONE),
+    Shot("customer-question", lambda scene: scene.page("collected"), PHONE),
+    Shot("counter", lambda _: "/counter", TABLET, staff=True, act=_open_counter),
+    Shot("counter-order", lambda _: "/counter", TABLET, "en", staff=True, act=_open_order),
+    Shot("picking", lambda _: "/counter/picking", PHONE, staff=True, act=_open_counter),
+    Shot("board-en", lambda scene: scene.board + "&lang=en", TABLET, "en"),
+    Shot("board", lambda scene: scene.board, TELEVISION),
+)
+
+
+async def take(browser: Browser, scene: Scene, shot: Shot) -> None:
+    """Make one picture."""
+    context = await browser.new_context(
+        locale="fr-FR" if shot.language == "fr" else "en-GB", timezone_id="Europe/Paris", viewport=shot.size
+    )
+    if shot.staff:
+        url = scene.service.url.replace("http:", "https:")
+        await context.add_cookies([{"name": DEVICE_COOKIE, "value": scene.device, "url": url}])
+    page = await context.new_page()
+    await page.goto(scene.service.url + shot.path(scene))
+    if shot.act is not None:
+        await shot.act(page)
+    await page.wait_for_timeout(SETTLES)
+    await page.screenshot(path=FOLDER / f"{shot.name}.png", full_page=shot.whole)
+    await context.close()
+
+
+async def main(names: list[str]) -> None:
+    """Make the pictures of these names, or all of them."""
+    FOLDER.mkdir(exist_ok=True)
+    async with (
+        beside.a_demo() as told,
+        Service(told["url"], told["api_key"]) as service,
+        chromium.launched() as browser,
+    ):
+        scene = Scene(service)
+        await scene.prepare()
+        await scene.pair()
+        for shot in SHOTS:
+            if not names or shot.name in names:
+                await take(browser, scene, shot)
+                print(f"docs/screens/{shot.name}.png")  # noqa: T201 -- it is a command
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

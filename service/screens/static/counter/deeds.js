@@ -1,0 +1,192 @@
+// What a clerk can do, and what is open before them: found by a scan, handed over in two touches, undone with one.
+
+import { batch, computed, effect, signal } from "./dom.js";
+import { ask, place, post, Refused, Unreachable } from "./api.js";
+import { called, find, isOpen, lanes, merge, shown, told } from "./cards.js";
+import { now } from "./clock.js";
+import { recognise } from "./codes.js";
+import { keep, read } from "./keeping.js";
+import { act, withdraw } from "./outbox.js";
+import { device } from "./session.js";
+import { play } from "./sounds.js";
+import { say } from "./words.js";
+
+export const selected = signal(null); // the id of the open order
+export const proof = signal(null); // the code or the token with which it was opened
+export const sheet = signal(null); // what is asked about it: shelve, partial, recognise, problem, message, return …
+export const query = signal("");
+export const hits = signal(null); // null: nobody searches
+export const searching = signal(false);
+export const notice = signal(null); // {kind: good | bad | news, text, undo?}
+export const room = signal("counter");
+export const taken = signal(new Set()); // arrivals that somebody has taken in hand
+
+export const open = computed(() => (selected.value ? (shown.value.get(selected.value) ?? null) : null));
+export const waiting = computed(() => lanes.value.arrived.filter((card) => !taken.value.has(card.id)));
+
+export function tell(kind, text, more = {}) {
+  notice.value = { kind, text, at: Date.now(), ...more };
+}
+
+const neighbours = new BroadcastChannel("comptoir");
+neighbours.onmessage = ({ data }) => (taken.value = new Set([...taken.value, data]));
+
+// Open an order; who opens one that has arrived has taken it in hand, in every window of this device.
+export function openCard(card, how = null) {
+  batch(() => {
+    selected.value = card.id;
+    proof.value = how;
+    sheet.value = null;
+    hits.value = null;
+    query.value = "";
+    if (notice.value?.kind !== "good") notice.value = null;
+    if (card.arrived_at && !taken.value.has(card.id)) {
+      taken.value = new Set([...taken.value, card.id]);
+      neighbours.postMessage(card.id);
+    }
+  });
+}
+
+export function close() {
+  batch(() => {
+    selected.value = null;
+    proof.value = null;
+    sheet.value = null;
+  });
+}
+
+// What a scanner read, anywhere on the page.
+export async function scanned(text) {
+  const said = recognise(text);
+  if (said.kind === "misread") return refuse("misread", { code: said.value });
+  if (said.kind === "gtin") return scannedItem(said.value);
+  const exact = said.kind === "code" || said.kind === "token";
+  const [found, more] = find(said);
+  if (found && (exact || !more)) return opened(found, exact ? said : null);
+  query.value = said.value;
+  await search(said);
+  if (hits.value?.length === 1) return opened(hits.value[0], exact ? said : null);
+  if (!hits.value?.length) refuse(exact ? "unknown_code" : "unknown_scan", { text: said.value });
+}
+
+function opened(card, said) {
+  const how = said ? { [said.kind]: said.value } : null;
+  if (selected.value === card.id && how && card.state === "ready") return handOver(card, how);
+  openCard(card, how);
+  play(card.state === "ready" ? "ok" : "wrong");
+  if (card.state === "collected") tell("bad", say("collected_before"));
+  else if (card.state !== "ready") tell("bad", say(`not_ready_${card.state}`));
+}
+
+async function scannedItem(gtin) {
+  const list = (await read("picklist")) ?? [];
+  const orders = new Set(list.filter((line) => line.gtin === gtin || line.sku === gtin).map((line) => line.reservation));
+  const found = [...orders].map((id) => shown.value.get(id)).filter(Boolean);
+  if (!found.length) return refuse("unknown_item", { text: gtin });
+  batch(() => {
+    query.value = gtin;
+    hits.value = found;
+  });
+  play("ok");
+}
+
+function refuse(why, facts) {
+  play("wrong");
+  tell("bad", say(why, facts));
+}
+
+let searches = 0;
+
+// What the device finds by itself at once, and then what the service finds besides.
+export async function search(said = recognise(query.value)) {
+  const mine = ++searches;
+  if (!said.value) return void (hits.value = null);
+  hits.value = find(said);
+  if (said.kind === "misread" || said.value.length < 2) return;
+  searching.value = true;
+  try {
+    const { items } = await post(`/v1/stores/${encodeURIComponent(device.value.store)}/reservations/search`, { q: said.value.slice(0, 100) });
+    merge(items);
+    if (mine !== searches || hits.value === null) return; // somebody has opened one meanwhile
+    const known = new Set(hits.value.map((card) => card.id));
+    hits.value = [...hits.value, ...items.filter((card) => !known.has(card.id))].map((card) => shown.value.get(card.id) ?? card);
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+  } finally {
+    if (mine === searches) searching.value = false;
+  }
+}
+
+// Hand over, at once; it can be taken back.
+export async function handOver(card, how, lines) {
+  if (card.state !== "ready" && card.state !== "uncollected") return;
+  const body = { ...how, ...(lines ? { lines } : {}) };
+  const action = await act("collect", card, body, { match: lines ? card.version : null });
+  play("done");
+  batch(() => {
+    close();
+    query.value = "";
+    hits.value = null;
+    tell("good", say("handed_over", { name: called(card) }), { undo: { card, action } });
+  });
+  performance.mark("handed-over");
+}
+
+export async function undo({ card, action }, reason = "undo_bar") {
+  notice.value = null;
+  if (!(action && (await withdraw(action)))) await act("undo", card, { reason });
+  const current = shown.value.get(card.id);
+  if (current) openCard(current);
+  tell("news", say("undone", { name: called(card) }));
+}
+
+export const canUndo = (card) => card.state === "collected" && card.collected_at && now() - Date.parse(card.collected_at) < 15 * 60_000;
+
+export async function pick(card) {
+  await act("pick", card, {});
+}
+
+// Ready: what was found goes on the shelf. `found`: how many of each sku, where something is missing.
+export async function shelve(card, { shelf, bags, lines }) {
+  if (card.state === "confirmed") await act("pick", card, {});
+  const body = { ...(shelf ? { shelf } : {}), ...(bags ? { bags } : {}), ...(lines?.length ? { lines } : {}) };
+  await act("shelve", card, body, { match: lines?.length ? card.version : null });
+  play("done");
+  sheet.value = null;
+  tell("news", say(shelf ? "shelved_at" : "shelved", { name: called(card), shelf }));
+}
+
+export async function simply(step, card, body = {}) {
+  await act(step, card, body);
+  sheet.value = null;
+}
+
+// What needs the service now: it is asked, and what it refuses is told. True where it was done.
+export async function atOnce(card, step, body, done, method = "POST") {
+  try {
+    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? crypto.randomUUID() : undefined });
+    if (answer?.version) merge([answer]);
+    batch(() => {
+      sheet.value = null;
+      tell("news", done);
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof Unreachable) refuse("needs_network", {});
+    else if (error instanceof Refused) refuse("refused", { text: error.message });
+    else throw error;
+    return false;
+  }
+}
+
+export async function remember() {
+  const kept = (await read("queue"))?.cards ?? [];
+  if (!told.value.size) merge(kept);
+  let last = null;
+  effect(() => {
+    const cards = [...told.value.values()].filter((card) => isOpen(card) || Date.now() - Date.parse(card.updated_at) < 3_600_000);
+    clearTimeout(last);
+    last = setTimeout(() => void keep("queue", { cards, at: now() }), 300);
+  });
+}
+

@@ -1,0 +1,80 @@
+// What is over: the history of 30 days, and what goes back to its shelves because nobody came.
+
+import { html, Sign, signal, useEffect, useState } from "./dom.js";
+import { get, Refused, Unreachable } from "./api.js";
+import { called, fullName, merge, shown, units } from "./cards.js";
+import { now } from "./clock.js";
+import { canUndo, openCard, selected, simply, tell, undo } from "./deeds.js";
+import { Chip } from "./lanes.js";
+import { recognise } from "./codes.js";
+import { device } from "./session.js";
+import { play } from "./sounds.js";
+import { connection } from "./stream.js";
+import { say, when } from "./words.js";
+
+const store = () => `/v1/stores/${encodeURIComponent(device.value.store)}`;
+
+// The ids of what was listed; what stands there is told by the orders themselves, as they change.
+function useListed(path) {
+  const [ids, setIds] = useState(null);
+  const [more, setMore] = useState(null);
+  const read = async (before) => {
+    try {
+      const told = await get(`${store()}/${path}${before ? `?before=${encodeURIComponent(before)}` : ""}`);
+      merge(told.items);
+      setIds((known) => [...(before ? known : []), ...told.items.map((card) => card.id)]);
+      setMore(told.next_before ?? null);
+    } catch (error) {
+      if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+      setIds((known) => known ?? []);
+    }
+  };
+  useEffect(() => void read(), [path, connection.value.live]);
+  return { cards: ids?.map((id) => shown.value.get(id)).filter(Boolean) ?? null, more: more && (() => read(more)), again: () => read() };
+}
+
+function Row({ card, children }) {
+  return html`<li class="past"><button class="hit" aria-current=${selected.value === card.id ? "true" : undefined} onClick=${() => openCard(card)}>
+    <span class="who">${fullName(card)}</span><span class="ref">${card.order_ref} · ${say("items", { count: units(card) })}</span>
+    <span class="code">${card.shelf ?? ""}</span><span class="what">${when(card.collected_at ?? card.updated_at, now())}</span><${Chip} card=${card} />
+  </button>${children}</li>`;
+}
+
+export function Past() {
+  const { cards, more } = useListed("history");
+  return html`<section class="hits" aria-labelledby="past"><h2 id="past">${say("room_history")} <small>${say("thirty_days")}</small></h2>
+    ${cards === null ? html`<p class="empty">…</p>` : cards.length ? html`<ul>${cards.map((card) => html`<${Row} key=${card.id} card=${card}>
+      ${canUndo(card) && html`<button class="button quiet" data-testid="history-undo" onClick=${() => undo({ card }, "history")}><${Sign} name="back" />${say("undo_handover")}</button>`}
+    <//>`)}</ul>` : html`<p class="empty">${say(connection.value.live ? "nothing_past" : "needs_network")}</p>`}
+    ${more && html`<p class="buttons"><button class="button quiet" onClick=${more}>${say("earlier_ones")}</button></p>`}
+  </section>`;
+}
+
+export const returning = signal(null); // told of every scan while the returns are shown
+
+export function Returns() {
+  const { cards } = useListed("put-back");
+  const left = cards?.filter((card) => !card.put_back_at) ?? null;
+  returning.value = left;
+  useEffect(() => () => (returning.value = null), []);
+  return html`<section class="hits" aria-labelledby="returns"><h2 id="returns">${say("room_returns")} <small>${say("returns_hint")}</small></h2>
+    ${left === null ? html`<p class="empty">…</p>` : left.length ? html`<ul>${left.map((card) => html`<${Row} key=${card.id} card=${card}>
+      <button class="button" data-testid="put-back" onClick=${() => putBack(card)}><${Sign} name="check" />${say("put_back")}</button>
+    <//>`)}</ul>` : html`<p class="empty">${say("nothing_to_return")}</p>`}
+  </section>`;
+}
+
+async function putBack(card) {
+  await simply("put-back", card);
+  play("ok");
+  tell("news", say("was_returned", { name: called(card) }));
+}
+
+// A scan of its label says that a bag is back on its shelves; true where it was one of them.
+export function scannedReturn(text) {
+  const said = recognise(text);
+  const card = said.kind === "code" && returning.value?.find((one) => one.pickup_code === said.value);
+  if (!card) return false;
+  void putBack(card);
+  return true;
+}

@@ -1,0 +1,203 @@
+// The staff's screens, put together: what is heard, what is pressed, what is shown.
+
+import { effect, html, render, Sign, useRef } from "./dom.js";
+import { clerkLeft, unpaired } from "./api.js";
+import * as basket from "./basket.js";
+import { Camera, looking } from "./camera.js";
+import { called, forget, isOpen, merge, replace } from "./cards.js";
+import * as clock from "./clock.js";
+import { close, handOver, hits, notice, open, proof, query, remember, room, scanned, search, selected, sheet, tell, undo, waiting } from "./deeds.js";
+import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
+import { clerkSwitch, Header, help, readAddress } from "./header.js";
+import { forgetOrders, read } from "./keeping.js";
+import * as keys from "./keys.js";
+import { Conflicts, Hits, Lanes } from "./lanes.js";
+import { Past, Returns, scannedReturn } from "./lists.js";
+import * as outbox from "./outbox.js";
+import { Panel } from "./panel.js";
+import { Picking } from "./picking.js";
+import * as session from "./session.js";
+import { printLabel } from "./sheets.js";
+import * as sounds from "./sounds.js";
+import { connection, listen, stop } from "./stream.js";
+import { say } from "./words.js";
+
+const INSISTS = 20_000; // milliseconds between two chimes while somebody waits
+
+function Notice() {
+  const said = notice.value;
+  return html`<div class="notices" aria-live="polite">${said && html`<div class=${`notice ${said.kind}`} role=${said.kind === "bad" ? "alert" : "status"} data-testid="notice" key=${said.at}>
+    <${Sign} name=${said.kind === "bad" ? "warning" : "check"} /><p>${said.text}</p>
+    ${said.undo && html`<button class="button big" data-testid="undo" onClick=${() => undo(said.undo)}><${Sign} name="back" />${say("undo")}</button>`}
+    <button class="round" aria-label=${say("close")} onClick=${() => (notice.value = null)}><${Sign} name="close" /></button>
+  </div>`}</div>`;
+}
+
+function Field() {
+  const field = useRef();
+  const typing = (event) => {
+    query.value = event.target.value;
+    void search();
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    if (query.value.trim()) void scanned(query.value);
+  };
+  return html`<form class="find" role="search" onSubmit=${submit}>
+    <label class="visually-hidden" for="find">${say("find")}</label><${Sign} name="search" />
+    <input id="find" type="search" ref=${field} data-testid="find" autocomplete="off" autocapitalize="off" spellcheck=${false} enterkeyhint="search" maxlength="100" placeholder=${say("find")} value=${query.value} onInput=${typing} />
+    <button type="button" class="round" aria-label=${say("camera")} onClick=${() => (looking.value = true)}><${Sign} name="camera" /></button>
+  </form>`;
+}
+
+function Away() {
+  clock.second.value;
+  const { live, since } = connection.value;
+  if (live || since === null || clock.now() - since < 3000) return null;
+  return html`<p class="away" role="status"><${Sign} name="away" />${say("away_hint")}</p>`;
+}
+
+function Counter() {
+  const body = room.value === "history" ? html`<${Past} />` : room.value === "returns" ? html`<${Returns} />` : html`<${Lanes} />`;
+  return html`<main id="main" class=${`counter ${open.value ? "with-panel" : ""}`}>
+    <h1 class="visually-hidden">${say(`room_${room.value}`)}</h1>
+    <div class="left"><${Field} /><${Away} /><${Conflicts} />${hits.value ? html`<${Hits} />` : body}</div><${Panel} />
+  </main>`;
+}
+
+function App() {
+  if (unpaired.value && !session.device.value) return html`<${Pairing} />`;
+  if (!session.device.value) return html`<main class="door" id="main"><p role="status">${say("connecting")}</p></main>`;
+  if (unpaired.value) return html`<${Pairing} />`;
+  if (!opened.value) return html`<${Opening} />`;
+  return html`<a class="skip visually-hidden" href="#main">${say("skip")}</a><${Header} />
+    ${room.value === "picking" ? html`<${Picking} />` : html`<${Counter} />`}<${Notice} />
+    ${dims.value && html`<p class="dims">${say("may_dim")}</p>`}
+    ${looking.value && html`<${Camera} scanned=${heard} failed=${() => tell("bad", say("no_camera"))} />`}${help.value && html`<${Help} />`}${clerkSwitch.value && html`<${Clerk} />`}`;
+}
+
+// What a scanner read means what the room makes of it; it opens the counter too.
+function heard(text) {
+  performance.mark("scanned");
+  if (!opened.value) void openCounter({ whole: false });
+  if (!session.device.value) return undefined;
+  if (room.value === "picking") return basket.scanned(text);
+  if (sheet.value === "shelve" && document.querySelector("input[name=shelf]")) return fillShelf(text);
+  return room.value === "returns" && scannedReturn(text) ? undefined : void scanned(text);
+}
+
+function fillShelf(text) {
+  const field = document.querySelector("input[name=shelf]");
+  field.value = text.trim().slice(0, 32);
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  sounds.play("ok");
+  setTimeout(() => field.form.requestSubmit(), 0);
+}
+
+const PRESSED = {
+  "/": () => document.getElementById("find")?.focus(),
+  "?": () => (help.value = true),
+  r: () => open.value?.state === "ready" && (proof.value ? void handOver(open.value, proof.value) : (sheet.value = "recognise")),
+  p: () => open.value?.pickup_code && isOpen(open.value) && printLabel(open.value),
+};
+
+// A single key, where it means something here.
+function pressed(key) {
+  if (!opened.value || document.querySelector("dialog[open]")) return true;
+  const act = PRESSED[key.toLowerCase()];
+  if (!act || (/[rp]/i.test(key) && (!open.value || sheet.value))) return false;
+  return act() !== false;
+}
+
+function typed(text) {
+  const field = document.getElementById("find");
+  if (!field || document.querySelector("dialog[open]")) return null;
+  field.focus();
+  field.value += text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  return field;
+}
+
+// Escape closes the innermost; the arrows walk through the orders.
+function moved(event) {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    if (sheet.value) sheet.value = null;
+    else if (selected.value) close();
+    else if (hits.value) [query.value, hits.value] = ["", null];
+  }
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const orders = [...document.querySelectorAll(".left button.order, .left button.hit")];
+  const here = orders.indexOf(document.activeElement);
+  const isField = document.activeElement?.id === "find";
+  if (!orders.length || (here < 0 && keys.isTyping(document.activeElement) && !isField)) return;
+  event.preventDefault();
+  orders.at(event.key === "ArrowDown" ? (here + 1) % orders.length : Math.max(here - 1, -1))?.focus();
+}
+
+function changed(kind, told) {
+  if (kind === "queue") return void replace(told.items);
+  for (const { before, card } of merge([told])) {
+    if (card.state === "confirmed" && before?.state !== "confirmed") sounds.play("order");
+    if (isOpen(card) && card.arrived_at && !before?.arrived_at) sounds.play("arrival");
+  }
+  return undefined;
+}
+
+function insist() {
+  let chime = null;
+  effect(() => {
+    clearInterval(chime);
+    if (waiting.value.length) chime = setInterval(() => sounds.play("arrival"), INSISTS);
+  });
+  let before = null;
+  effect(() => {
+    const { live } = connection.value;
+    if (before === true && !live) sounds.play("away");
+    before = live;
+  });
+}
+
+function watchOutbox({ kind, conflict }) {
+  if (kind !== "conflict") return;
+  sounds.play("wrong");
+  tell("bad", say("conflict_came", { name: conflict.card ? called(conflict.card) : "" }));
+}
+
+// A new version of the shell takes over when nobody has anything open, and nothing waits to be sent.
+async function keepShell() {
+  if (!("serviceWorker" in navigator)) return;
+  const policy = window.trustedTypes?.createPolicy("comptoir", { createScriptURL: (path) => (path === "/counter/sw.js" ? path : "") });
+  await navigator.serviceWorker.register(policy ? policy.createScriptURL("/counter/sw.js") : "/counter/sw.js", { scope: "/counter" });
+}
+
+async function begin() {
+  clock.start();
+  readAddress();
+  window.addEventListener("popstate", readAddress);
+  await session.begin();
+  await Promise.all([sounds.start(), remember(), basket.start()]);
+  keys.shortcuts.value = (await read("shortcuts")) ?? true;
+  keys.start({ scanned: heard, pressed, typed });
+  document.addEventListener("keydown", moved);
+  render(html`<${App} />`, document.getElementById("app"));
+  insist();
+  effect(() => (keys.shortest.value = sheet.value === "shelve" || basket.placing.value ? 2 : 4)); // shelves have short names
+  effect(() => clerkLeft.value && void session.refresh());
+  effect(() => {
+    if (!unpaired.value) return;
+    stop();
+    forget();
+    void forgetOrders();
+  });
+  let listening = null;
+  effect(() => {
+    const store = session.device.value?.store;
+    if (!store || unpaired.value || listening === store) return;
+    listening = store;
+    listen(store, changed);
+    void outbox.start(watchOutbox);
+  });
+  await keepShell().catch(() => {});
+}
+
+void begin();

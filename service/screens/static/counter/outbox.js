@@ -1,0 +1,147 @@
+// What is done here goes to the disk of the device first, then to the service: once, in order, also after a reload and after
+// hours without a network. What the service refuses is set aside to be looked at; it is never lost.
+
+import { batch, signal } from "./dom.js";
+import { get, place, post, Refused, Unreachable } from "./api.js";
+import { merge, outbox, shown, told } from "./cards.js";
+import { moment, now } from "./clock.js";
+import { all, keep, put, read, remove, setAside } from "./keeping.js";
+
+export const conflicts = signal([]); // {number, id, card, actions: […], status, problem, at}
+export const sending = signal(false);
+export const stuck = signal(false); // the last attempt found no service
+
+const AGAIN = [1000, 2000, 5000, 10_000, 15_000];
+const UNCERTAIN = 3000; // milliseconds after which somebody who hands over "again" was somebody else
+
+let failures = 0;
+let retrying = null;
+let listener = () => {};
+
+export async function start(heard) {
+  listener = heard;
+  outbox.value = await all("outbox");
+  conflicts.value = await all("conflicts");
+  window.addEventListener("online", () => void flush());
+  await flush();
+}
+
+// Do something to an order, at once for whoever looks, and for the service as soon as it can be.
+export async function act(step, card, body, { match } = {}) {
+  const waits = outbox.value.some((action) => action.id === card.id);
+  const action = {
+    store: card.store, id: card.id, step, body, card: told.value.get(card.id) ?? card, at: moment(), key: crypto.randomUUID(),
+    match: match && !waits ? match : null, attempts: 0,
+  };
+  if (step === "collect") action.body = { ...body, happened_at: action.at };
+  action.number = await put("outbox", action);
+  outbox.value = [...outbox.value, action];
+  void flush();
+  return action;
+}
+
+// Take back what was never sent; false where it may have reached the service.
+export async function withdraw(action) {
+  const still = outbox.value.find((one) => one.number === action.number);
+  if (!still || still.attempts > 0) return false;
+  await remove("outbox", still.number);
+  outbox.value = outbox.value.filter((one) => one.number !== still.number);
+  return true;
+}
+
+// One at a time, in every tab together: the lock is the browser's.
+export async function flush() {
+  clearTimeout(retrying);
+  if (!outbox.value.length || sending.value) return;
+  await navigator.locks.request("comptoir-outbox", { ifAvailable: true }, async (lock) => {
+    if (!lock) return;
+    sending.value = true;
+    try {
+      await sync();
+      while (outbox.value.length && (await send(outbox.value[0])));
+    } finally {
+      sending.value = false;
+    }
+  });
+  if (outbox.value.length) retrying = setTimeout(() => void flush(), AGAIN[Math.min(failures, AGAIN.length - 1)]);
+}
+
+// Another tab may have sent some meanwhile.
+async function sync() {
+  const kept = await all("outbox");
+  if (kept.length !== outbox.value.length) outbox.value = kept;
+}
+
+// Whether the next one may go.
+async function send(action) {
+  const begun = { ...action, attempts: action.attempts + 1 };
+  if (begun.attempts === 1 && begun.body?.happened_at && Date.parse(begun.body.happened_at) > now()) {
+    begun.body = { ...begun.body, happened_at: moment() }; // our clock was put right since
+  }
+  await put("outbox", begun);
+  outbox.value = outbox.value.map((one) => (one.number === action.number ? begun : one));
+  try {
+    const card = await post(place(begun, begun.step), begun.body ?? {}, { key: begun.key, match: begun.match });
+    await remove("outbox", begun.number);
+    batch(() => {
+      outbox.value = outbox.value.filter((one) => one.number !== begun.number);
+      merge([card]);
+    });
+    failures = 0;
+    stuck.value = false;
+    await wasItUs(begun, card);
+    listener({ kind: "done", action: begun, card });
+    return true;
+  } catch (error) {
+    if (error instanceof Unreachable || (error instanceof Refused && (error.passing || error.status === 401))) {
+      failures += 1;
+      stuck.value = true;
+      return false;
+    }
+    if (!(error instanceof Refused)) throw error;
+    await refused(begun, error);
+    return true;
+  }
+}
+
+// An order that was handed over by somebody else before, and here too: two people may have left with one order.
+async function wasItUs(action, card) {
+  if (action.step !== "collect" || card.applied || !card.first_applied) return;
+  const ours = await read("actor");
+  const mine = ours && card.first_applied.by.startsWith(ours);
+  if (mine && Math.abs(Date.parse(card.first_applied.at) - Date.parse(action.at)) < UNCERTAIN) return;
+  if (mine && action.attempts > 1) return; // the answer of our first attempt was lost
+  await setBeside([action], 200, { code: "handed_over_before", by: card.first_applied.by, at: card.first_applied.at });
+}
+
+async function refused(action, error) {
+  failures = 0;
+  stuck.value = false;
+  const same = outbox.value.filter((one) => one.id === action.id); // what builds upon it goes nowhere either
+  await setBeside(same, error.status, error.problem);
+  try {
+    merge([await get(place(action))]);
+  } catch (problem) {
+    if (!(problem instanceof Refused || problem instanceof Unreachable)) throw problem;
+  }
+}
+
+async function setBeside(actions, status, problem) {
+  const [first] = actions;
+  const conflict = { number: first.number, id: first.id, store: first.store, card: shown.value.get(first.id) ?? first.card, actions, status, problem, at: new Date(now()).toISOString() };
+  const numbers = actions.map((action) => action.number);
+  await setAside(conflict, numbers);
+  batch(() => {
+    outbox.value = outbox.value.filter((one) => !numbers.includes(one.number));
+    conflicts.value = [...conflicts.value.filter((one) => one.number !== conflict.number), conflict];
+  });
+  listener({ kind: "conflict", conflict });
+}
+
+// Somebody looked at it, and it is all right now.
+export async function settle(conflict) {
+  await remove("conflicts", conflict.number);
+  conflicts.value = conflicts.value.filter((one) => one.number !== conflict.number);
+}
+
+export const rememberUs = (actor) => keep("actor", actor);

@@ -1,0 +1,67 @@
+// What the screens say, in the language of whoever works at them; moments and amounts as they write them.
+
+import { signal } from "./dom.js";
+
+export const FILES = document.querySelector('meta[name="comptoir-files"]').content;
+
+export const language = signal("fr");
+export const zone = signal("Europe/Paris");
+const spoken = signal({});
+
+export async function speak(chosen) {
+  const answer = await fetch(`${FILES}${chosen}.json`);
+  spoken.value = await answer.json();
+  language.value = chosen;
+  document.documentElement.lang = chosen;
+}
+
+// say("late", {minutes: 5}); where there is a number `count`, the form that the language has for it: items.one, items.other.
+export function say(name, facts = {}) {
+  const form = "count" in facts ? `${name}.${new Intl.PluralRules(language.value).select(facts.count)}` : name;
+  const text = spoken.value[form] ?? spoken.value[`${name}.other`] ?? spoken.value[name] ?? name;
+  return text.replace(/\{(\w+)\}/g, (all, fact) => facts[fact] ?? all);
+}
+
+export function knows(name) {
+  return name in spoken.value;
+}
+
+function parts(iso, options) {
+  const format = new Intl.DateTimeFormat(language.value === "fr" ? "fr-FR" : "en-GB", { timeZone: zone.value, ...options });
+  return Object.fromEntries(format.formatToParts(new Date(iso)).map((part) => [part.type, part.value]));
+}
+
+// 14 h 30 · 14:30
+export function time(iso) {
+  const { hour, minute } = parts(iso, { hour: "2-digit", minute: "2-digit" });
+  return language.value === "fr" ? `${Number(hour)}\u00a0h\u00a0${minute}` : `${hour}:${minute}`;
+}
+
+// mer. 25 nov. · Wed 25 Nov
+export function day(iso) {
+  const { weekday, day: number, month } = parts(iso, { weekday: "short", day: "numeric", month: "short" });
+  return `${weekday} ${number}\u00a0${month}`;
+}
+
+export function isToday(iso, now) {
+  return day(iso) === day(new Date(now).toISOString());
+}
+
+// The time alone where it is today; else the day too.
+export function when(iso, now) {
+  return isToday(iso, now) ? time(iso) : say("day_time", { day: day(iso), time: time(iso) });
+}
+
+export function money(amount, currency) {
+  const format = new Intl.NumberFormat(language.value === "fr" ? "fr-FR" : "en-GB", { style: "currency", currency });
+  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+}
+
+// How long something takes or took: 40 s, 12 min, 2 h 05.
+export function span(milliseconds) {
+  const minutes = Math.floor(Math.max(0, milliseconds) / 60_000);
+  if (minutes < 1) return say("span_moment");
+  if (minutes < 60) return say("span_minutes", { minutes });
+  if (minutes < 48 * 60) return say("span_hours", { hours: Math.floor(minutes / 60), minutes: String(minutes % 60).padStart(2, "0") });
+  return say("span_days", { days: Math.floor(minutes / 1440) });
+}

@@ -1,0 +1,119 @@
+"""A counter in words: tablets that are paired and open, a relay that tells them, scanners that type."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+from playwright.async_api import BrowserContext, Locator, Page, ViewportSize, expect
+
+from service import events
+from service.api.access import DEVICE_COOKIE
+from service.database import Pool
+from service.errors import Problem
+from tests.screens.conftest import TABLET, Screens, Served
+
+SCANNER = 5  # milliseconds between two keys
+AZERTY = str.maketrans("0123456789aqzwAQZW", "à&é\"'(-è_çqawzQAWZ")
+"""What a French layout makes of what a scanner set to the American one types."""
+
+
+async def relaying(pool: Pool) -> None:
+    """Relay, as the worker does, until cancelled."""
+    while True:
+        with suppress(Problem):
+            for store in await events.waiting_stores(pool):
+                await events.relay(pool, store)
+        await asyncio.sleep(0.03)
+
+
+async def relayed(pool: Pool) -> AsyncIterator[None]:
+    """The relay for as long as a test lasts."""
+    task = asyncio.create_task(relaying(pool))
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class Counters:
+    """Devices of a store, each in the hands of somebody of its own."""
+
+    def __init__(self, screens: Screens, served: Served) -> None:
+        self.screens = screens
+        self.served = served
+        self._key = ""
+
+    async def ask(self, method: str, path: str, json: Any = None, **headers: str) -> Any:
+        """Ask the API as head office does."""
+        self._key = self._key or await self.served.key()
+        sent = {"Authorization": f"Bearer {self._key}", **headers}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, self.served.url + path, json=json, headers=sent) as answer,
+        ):
+            assert answer.ok, await answer.text()
+            return await answer.json()
+
+    async def pairing_code(self, store: str = "lyon", language: str = "fr") -> str:
+        """A code that pairs one device."""
+        made = await self.ask("POST", "/v1/devices", {"store": store, "name": "Tablet", "language": language})
+        return str(made["pairing_code"])
+
+    async def person(self, size: ViewportSize = TABLET, locale: str = "fr-FR", **options: Any) -> BrowserContext:
+        """Somebody with a paired device."""
+        claimed = await self.ask("POST", "/v1/devices/claim", {"code": await self.pairing_code(language=locale[:2])})
+        context = await self.screens.person(size=size, locale=locale, **options)
+        await context.add_cookies(
+            [{"name": DEVICE_COOKIE, "value": claimed["token"], "url": self.served.url.replace("http:", "https:")}]
+        )
+        return context
+
+    async def open(self, path: str = "/counter", *, clock: Any = None, **options: Any) -> Page:
+        """The same, with the counter open before them. `clock`: what their device believes the time to be."""
+        page = await (await self.person(**options)).new_page()
+        if clock is not None:
+            await page.clock.install(time=clock)
+        await page.goto(self.served.url + path)
+        await page.get_by_test_id("open").click()
+        await expect(page.locator(".live.on")).to_be_visible()
+        return page
+
+
+async def scan(page: Page, text: str) -> None:
+    """Read a code with a scanner: it types fast, and presses Enter."""
+    if text.isascii():
+        await page.keyboard.type(text, delay=SCANNER)
+    else:
+        await _type_french(page, text)
+    await page.keyboard.press("Enter")
+
+
+async def _type_french(page: Page, text: str) -> None:
+    """Playwright has an American keyboard only: what that lacks it would paste, where a keyboard presses keys."""
+    keys = await page.context.new_cdp_session(page)
+    for symbol in text:
+        await keys.send("Input.dispatchKeyEvent", {"type": "keyDown", "key": symbol, "text": symbol})
+        await keys.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": symbol})
+        await asyncio.sleep(SCANNER / 1000)
+    await keys.detach()
+
+
+def lane(page: Page, name: str) -> Locator:
+    """The orders of a lane."""
+    return page.get_by_test_id(f"lane-{name}").get_by_test_id("card")
+
+
+def panel(page: Page) -> Locator:
+    """The open order."""
+    return page.get_by_test_id("panel")
+
+
+async def heard(page: Page) -> list[str]:
+    """The tones that were played, or would have been."""
+    tones: list[str] = await page.evaluate(
+        "async () => (await import(document.querySelector('meta[name=comptoir-files]').content + 'sounds.js'))"
+        ".played.map((tone) => tone.name)"
+    )
+    return tones

@@ -1,0 +1,245 @@
+"""The counter without a network: it goes on, sends once what was done, and loses nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from service.database import Pool
+from tests.screens import counters
+from tests.screens.conftest import PATIENCE, Screens, Served, axe
+from tests.screens.counters import Counters, heard, lane, panel, scan
+from tests.shop import Shop
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(autouse=True)
+async def relay(pool: Pool) -> AsyncIterator[None]:
+    """The relay, as the worker runs it."""
+    async for _ in counters.relayed(pool):
+        yield
+
+
+@pytest.fixture
+def tablets(screens: Screens, served: Served) -> Counters:
+    """The devices of the store; a network that is away shows in their consoles."""
+    screens.forgive("ERR_INTERNET_DISCONNECTED|ERR_FAILED|ERR_CONNECTION|ERR_EMPTY|ERR_INCOMPLETE|ERR_NETWORK")
+    return Counters(screens, served)
+
+
+async def cut(page: Page, served: Served) -> None:
+    """Take the network away, from the open stream too."""
+    await kept(page)
+    await page.context.set_offline(True)
+    served.drop_streams()
+    await expect(page.locator(".live.off")).to_be_visible(timeout=PATIENCE)
+
+
+async def kept(page: Page) -> None:
+    """Wait until the device has everything that it needs without a network."""
+    await page.evaluate("navigator.serviceWorker.ready.then((worker) => new Promise((done) => { const look = () =>"
+        " worker.active?.state === 'activated' ? done() : setTimeout(look, 20); look(); }))")  # fmt: skip
+    await page.wait_for_timeout(400)  # the queue is on its disk
+
+
+async def sent(page: Page) -> None:
+    """Wait until nothing is left to be sent."""
+    await expect(page.locator(".live.on")).to_be_visible()
+    await expect(page.locator(".live .count")).to_have_count(0, timeout=PATIENCE)
+
+
+async def test_a_handover_without_a_network_survives_a_reload_and_goes_out_once(
+    shop: Shop, served: Served, tablets: Counters
+) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    to_prepare = await shop.confirm(await shop.hold("tea", 1, customer={"name": "Noé Petit", "phone": "+33639981111"}))
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await cut(page, served)
+    await scan(page, ready["pickup_code"])
+    await page.get_by_test_id("hand-over").click()
+    await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
+    await lane(page, "preparing").click()
+    await page.get_by_test_id("shelve").click()
+    await page.get_by_test_id("shelf").fill("A1")
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.locator(".live .count")).to_contain_text("3 à envoyer")
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await expect(page.locator(".live .count")).to_contain_text("3 à envoyer")
+    await expect(lane(page, "ready")).to_have_count(1)
+    await expect(lane(page, "ready")).to_contain_text("Noé P.")
+    await page.get_by_test_id("find").fill("durand")
+    await expect(page.get_by_test_id("hit")).to_contain_text("Remise")
+    await axe(page)
+    assert await shop.state(ready) == "ready"
+    await page.context.set_offline(False)
+    await sent(page)
+    assert await shop.events("reservation.collected") == ["reservation.collected"]
+    late = await shop.pool.fetchval("select at - happened_at from event where type = 'reservation.collected'")
+    assert timedelta(0) < late < timedelta(minutes=2)
+    assert [await shop.state(order) for order in (ready, to_prepare)] == ["collected", "ready"]
+    assert await page.get_by_test_id("conflict").count() == 0
+
+
+async def test_an_answer_that_was_lost_is_no_second_handover(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    asked: list[str | None] = []
+
+    async def lose_the_first_answers(route: Route) -> None:
+        asked.append(await route.request.header_value("idempotency-key"))
+        answer = await route.fetch()
+        await (route.abort() if len(asked) < 3 else route.fulfill(response=answer))
+
+    await page.route("**/collect", lose_the_first_answers)
+    await scan(page, ready["pickup_code"])
+    await page.get_by_test_id("hand-over").click()
+    await sent(page)
+    assert len(asked) >= 3
+    assert len(set(asked)) == 1
+    assert await shop.events("reservation.collected") == ["reservation.collected"]
+    assert await page.get_by_test_id("conflict").count() == 0
+
+
+async def test_what_was_handed_over_and_cancelled_meanwhile_is_to_be_checked_and_never_lost(
+    shop: Shop, served: Served, tablets: Counters, screens: Screens
+) -> None:
+    screens.forgive("409")
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await cut(page, served)
+    await scan(page, ready["pickup_code"])
+    await page.get_by_test_id("hand-over").click()
+    await shop.cancel(ready)
+    await page.context.set_offline(False)
+    await expect(page.get_by_test_id("conflict")).to_contain_text("Annulée")
+    await axe(page)
+    assert "wrong" in await heard(page)
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await expect(page.get_by_test_id("conflict")).to_contain_text("Camille D.")
+    await page.get_by_role("button", name="C'est réglé").click()
+    await expect(page.get_by_test_id("conflict")).to_have_count(0)
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await expect(page.locator(".live.on")).to_be_visible()
+    await expect(page.get_by_test_id("conflict")).to_have_count(0)
+
+
+async def test_an_order_that_two_tablets_handed_over_is_to_be_checked(
+    shop: Shop, served: Served, tablets: Counters
+) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    away, other = await tablets.open(), await tablets.open()
+    await expect(lane(away, "ready")).to_have_count(1)
+    await cut(away, served)
+    for page in (away, other):
+        await scan(page, ready["pickup_code"])
+        await page.get_by_test_id("hand-over").click()
+    await sent(other)
+    await away.context.set_offline(False)
+    await expect(away.get_by_test_id("conflict")).to_contain_text("deux remises")
+    assert await shop.events("reservation.collected") == ["reservation.collected"]
+    assert await other.get_by_test_id("conflict").count() == 0
+
+
+async def test_streams_that_are_cut_come_back_with_what_was_missed(
+    shop: Shop, served: Served, tablets: Counters
+) -> None:
+    await shop.stock("tea", 9)
+    page = await tablets.open()
+    for number in (1, 2):
+        assert served.drop_streams() == 1
+        await shop.ready("tea", 1)
+        await expect(lane(page, "ready")).to_have_count(number)
+    await served.stop()
+    await expect(page.locator(".live.off")).to_be_visible(timeout=PATIENCE)
+    await shop.ready("tea", 1)
+    await served.start()
+    await expect(lane(page, "ready")).to_have_count(3)
+    await expect(page.locator(".live.on")).to_be_visible()
+
+
+async def test_a_stream_that_says_nothing_is_noticed_and_opened_anew(
+    shop: Shop, tablets: Counters, silence: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.stock("tea", 9)
+    page = await tablets.open(clock=datetime.now(UTC))
+    with monkeypatch.context() as quiet:
+        silence()
+        await shop.ready("tea", 1)
+        await asyncio.sleep(0.3)
+        await expect(lane(page, "ready")).to_have_count(0)
+        quiet.undo()
+        monkeypatch.undo()
+    async with page.expect_request("**/stream*") as again:
+        await page.clock.run_for(13_000)
+    assert "last_event_id" not in (await again.value).url
+    await expect(lane(page, "ready")).to_have_count(1)
+
+
+async def test_a_tablet_whose_clock_is_an_hour_off_tells_the_servers_time(
+    shop: Shop, served: Served, tablets: Counters
+) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open(clock=datetime.now(UTC) + timedelta(hours=1))
+    paris = await shop.pool.fetchval("select to_char(now() at time zone 'Europe/Paris', 'HH24 \"h\" MI')")
+    shown = (await page.locator(".clock").inner_text()).replace("\u00a0", " ").rjust(7, "0")
+    assert abs(int(shown[-2:]) - int(paris[-2:])) in {0, 1, 59}
+    assert shown[:2] == paris[:2] or shown[-2:] in {"00", "59"}
+    await cut(page, served)
+    await scan(page, ready["pickup_code"])
+    await page.get_by_test_id("hand-over").click()
+    await page.context.set_offline(False)
+    await sent(page)
+    late = await shop.pool.fetchval("select at - happened_at from event where type = 'reservation.collected'")
+    assert timedelta(0) < late < timedelta(minutes=1)
+
+
+async def test_only_the_shell_is_kept_and_no_answer_of_the_service(
+    shop: Shop, served: Served, tablets: Counters
+) -> None:
+    await shop.stock("tea", 1)
+    await shop.ready("tea", 1)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    await page.get_by_text("Historique de la commande").click()
+    await kept(page)
+    paths = await page.evaluate(
+        "async () => (await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name))"
+        ".keys()).map((request) => new URL(request.url).pathname)))).flat()"
+    )
+    assert "/counter" in paths
+    assert [] == [path for path in paths if not path.startswith("/counter")]
+    await cut(page, served)
+    await page.goto(f"{served.url}/counter/picking")
+    await page.get_by_test_id("open").click()
+    await expect(page.get_by_role("heading", name="Préparation")).to_be_visible()
+
+
+async def test_a_browser_that_was_asleep_shows_nothing_old(shop: Shop, served: Served, tablets: Counters) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open(clock=datetime.now(UTC))
+    await expect(lane(page, "ready")).to_have_count(1)
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=30))
+    await page.context.set_offline(True)
+    served.drop_streams()
+    await shop.collect(ready)
+    await page.context.set_offline(False)
+    await page.clock.fast_forward("08:00:00")
+    await page.clock.resume()
+    await expect(lane(page, "ready")).to_have_count(0)
+    await expect(panel(page)).to_have_count(0)
+    await expect(page.locator(".live.on")).to_be_visible()

@@ -1,0 +1,134 @@
+"""Picking in a real Chromium, on a phone: one walk for all orders, scan by scan."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from service.database import Pool
+from service.screens import counter, rendering
+from tests.screens import counters
+from tests.screens.conftest import PHONE, Screens, Served, axe
+from tests.screens.counters import Counters, heard, scan
+from tests.shop import Shop
+
+pytestmark = pytest.mark.browser
+
+TEA, CUP = "3017620422003", "4006381333931"
+
+
+@pytest.fixture(autouse=True)
+async def relay(pool: Pool) -> AsyncIterator[None]:
+    """The relay, as the worker runs it."""
+    async for _ in counters.relayed(pool):
+        yield
+
+
+@pytest.fixture
+def tablets(screens: Screens, served: Served) -> Counters:
+    """The devices of the store."""
+    return Counters(screens, served)
+
+
+async def shelves(shop: Shop) -> None:
+    """Two items in two places, one of them in another store too."""
+    await shop.store("lyon", latitude=45.76, longitude=4.84)
+    await shop.store("dijon", name="Atelier Dijon", latitude=47.3, longitude=5.0)
+    await shop.item("tea", name="Thé vert", gtin=TEA, shelf={"lyon": "Allée 1"})
+    await shop.item("cup", name="Tasse", gtin=CUP, shelf={"lyon": "Allée 2"})
+    for sku in ("tea", "cup"):
+        await shop.stock(sku, 9)
+    await shop.stock("cup", 9, store="dijon")
+
+
+async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Shop, tablets: Counters) -> None:
+    await shelves(shop)
+    first = await shop.confirm(await shop.hold(("tea", 1), ("cup", 1)))
+    second = await shop.confirm(await shop.hold("tea", 1, customer={"name": "Noé Petit", "phone": "+33639981111"}))
+    page = await tablets.open("/counter/picking", size=PHONE)
+    await expect(page.get_by_test_id("stop")).to_have_count(2)
+    await axe(page)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await scan(page, "5901234123457")
+    await expect(page.get_by_test_id("last-scan")).to_contain_text("Mauvais article")
+    assert (await heard(page))[-1] == "wrong"
+    await axe(page)
+    await scan(page, TEA)
+    await expect(page.get_by_test_id("last-scan")).to_contain_text("pour Camille D. · 1 sur 1")
+    await page.locator("[data-sku=cup]").get_by_test_id("lacks").click()
+    await expect(page.get_by_test_id("elsewhere")).to_contain_text("Atelier Dijon")
+    await page.get_by_text("Abîmé").click()
+    await axe(page)
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("placing")).to_contain_text("Camille D.")
+    await scan(page, "B-12")
+    await expect(page.get_by_test_id("last-scan")).to_contain_text("étagère B-12")
+    await scan(page, TEA)
+    await expect(page.get_by_test_id("placing")).to_contain_text("Noé P.")
+    await scan(page, "C4")
+    await expect(page.locator(".live .count")).to_have_count(0)
+    await expect(page.get_by_test_id("stop")).to_have_count(0)
+    rows = await shop.pool.fetch("select id::text, state, shelf from reservation")
+    assert {row["id"]: (row["state"], row["shelf"]) for row in rows} == {
+        first["id"]: ("ready", "B-12"),
+        second["id"]: ("ready", "C4"),
+    }
+    lacking = await shop.position("cup")
+    assert (lacking["on_hand"], lacking["reserved"]) == (8, 0)
+
+
+async def test_what_nobody_collected_is_scanned_back_to_its_shelf(shop: Shop, tablets: Counters) -> None:
+    await shelves(shop)
+    lapsed = await shop.take("lapse", await shop.ready("tea", 1))
+    page = await tablets.open("/counter#returns", locale="en-GB")
+    await expect(page.get_by_test_id("put-back")).to_have_count(1)
+    await axe(page)
+    await scan(page, lapsed["pickup_code"])
+    await expect(page.get_by_test_id("put-back")).to_have_count(0)
+    await expect(page.locator(".live .count")).to_have_count(0)
+    assert await shop.pool.fetchval("select put_back_at is not null from reservation")
+
+
+async def test_the_camera_reads_where_there_is_no_scanner(shop: Shop, tablets: Counters) -> None:
+    await shelves(shop)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open(permissions=["camera"])
+    read = await page.evaluate(
+        """async ([address, label]) => {
+            const { prepareZXingModule, readBarcodes } = await import(address + "zxing/reader.mjs");
+            prepareZXingModule({ overrides: { locateFile: (name) => address + "zxing/" + name } });
+            const svg = (await (await fetch(label)).text()).match(/<svg[^]*?<\\/svg>/)[0];
+            const picture = new Image();
+            const sized = svg.replace("<svg", '<svg width="300" height="300"');
+            picture.src = "data:image/svg+xml," + encodeURIComponent(sized);
+            await picture.decode();
+            const canvas = new OffscreenCanvas(400, 400);
+            const drawing = canvas.getContext("2d");
+            drawing.fillStyle = "white";
+            drawing.fillRect(0, 0, 400, 400);
+            drawing.drawImage(picture, 50, 50, 300, 300);
+            return (await readBarcodes(drawing.getImageData(0, 0, 400, 400)))[0]?.text;
+        }""",
+        [counter.address(""), f"/v1/stores/lyon/reservations/{ready['id']}/label"],
+    )
+    assert read == ready["pickup_code"]
+    await page.get_by_role("button", name="Scanner avec la caméra").click()
+    await expect(page.locator("video")).to_be_visible()
+    await page.get_by_role("dialog").get_by_role("button", name="Fermer").click()
+    await expect(page.locator("video")).to_have_count(0)
+
+
+def test_every_word_is_said_in_both_languages() -> None:
+    spoken = [set(rendering.words("counter", language)) for language in ("fr", "en")]
+    assert spoken[0] == spoken[1]
+    scripts = "".join(path.read_text() for path in Path(counter.FOLDER).glob("*.js"))
+    bare = {name.partition(".")[0] for name in spoken[0]}
+    assert [] == sorted(name for name in bare if name not in scripts and not name.startswith(PUT_TOGETHER))
+
+
+PUT_TOGETHER = (
+    *("state_", "did_", "sent_", "send_", "message_", "channel_", "event_", "checked_", "reason_", "problem_"),
+    *("act_", "room_", "lane_", "not_ready_"),
+)
+"""The beginnings of names that scripts put together."""
