@@ -95,7 +95,7 @@ def _markdown(verdicts: list[Verdict], guards: list[dict[str, Any]]) -> str:
         '[decision 18](decisions/0018-an-ordeal-of-its-own.md). `make ordeal ARGS="--seed N"` repeats it;',
         "`--only 25,26` runs some cases, `--without GUARD` takes a guard out and says who noticed.",
         "",
-        f"Last written on {time.strftime('%Y-%m-%d')}.",
+        f"Last written on {time.strftime('%Y-%m-%d')}; cases that are not here were not tried since.",
         "",
         "| case | what was done | what was seen | verdict | seed |",
         "|---|---|---|---|---|",

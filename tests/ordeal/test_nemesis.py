@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
@@ -44,12 +45,12 @@ class Aftermath(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def aftermath(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Aftermath]:
+async def aftermath(scratch: Path) -> AsyncIterator[Aftermath]:
     """The evening itself; the tests then look at what is left of it."""
     server = MailServer(Mailbox())
     server.start()
     chance = random.Random(SEED)
-    nemesis = Nemesis(tmp_path_factory.mktemp("nemesis"), server.url, chance)
+    nemesis = Nemesis(scratch / "nemesis", server.url, chance)
     try:
         await nemesis.open()
         pool = await open_pool(nemesis.database_url, size=4, name="ordeal")
