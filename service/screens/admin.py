@@ -42,7 +42,7 @@ def _spoken(call: Call[None]) -> Language:
     return language(asked, call.settings.default_locale)
 
 
-def _door(call: Call[None], *, problem: Problem | None = None) -> web.Response:
+def _door(call: Call[None], to: str, *, problem: Problem | None = None) -> web.Response:
     spoken = _spoken(call)
     say = words("admin", spoken)
     response = render(
@@ -52,7 +52,7 @@ def _door(call: Call[None], *, problem: Problem | None = None) -> web.Response:
         say=say,
         status=HTTPStatus.OK if problem is None else HTTPStatus(problem.status),
         problem=None if problem is None else Refusal.of(problem, say),
-        to=_within(call.request.query.get("to", HOME)),
+        to=_within(to),
     )
     response.headers.update(HEADERS)
     return response
@@ -65,7 +65,7 @@ def _within(address: str) -> str:
 
 async def knock(call: Call[None]) -> web.Response:
     """The door."""
-    return seeing(HOME) if await visit_of(call) else _door(call)
+    return seeing(HOME) if await visit_of(call) else _door(call, call.request.query.get("to", HOME))
 
 
 async def come_in(call: Call[None]) -> web.Response:
@@ -77,7 +77,7 @@ async def come_in(call: Call[None]) -> web.Response:
         async with transaction(call.pool) as db:
             session = await admin_sessions.begin(db, caller, language=_spoken(call))
     except (Unauthorized, Forbidden) as problem:
-        return _door(call, problem=problem)
+        return _door(call, fields.get("to", HOME), problem=problem)
     response = seeing(_within(fields.get("to", HOME)))
     response.headers["Set-Cookie"] = cookie(COOKIE, session, seconds=admin_sessions.HOURS * 3600, same_site="Lax")
     return response
