@@ -12,7 +12,16 @@ from service.callers import Caller, Scope
 from service.database import transaction
 from service.errors import Forbidden, Problem, Unauthorized
 from service.messages.spelling import Language, language
-from service.screens import admin_devices, admin_imports, admin_keys, admin_reports, admin_stores, admin_webhooks
+from service.screens import (
+    admin_devices,
+    admin_imports,
+    admin_keys,
+    admin_messages,
+    admin_policy,
+    admin_reports,
+    admin_stores,
+    admin_webhooks,
+)
 from service.screens.admin_frame import (
     COOKIE,
     HEADERS,
@@ -130,6 +139,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *admin_stores.ENDPOINTS,
     *admin_devices.ENDPOINTS,
     *admin_keys.ENDPOINTS,
+    *admin_messages.ENDPOINTS,
+    *admin_policy.ENDPOINTS,
     *admin_imports.ENDPOINTS,
     *admin_webhooks.ENDPOINTS,
 )

@@ -31,7 +31,7 @@ SIGN_IN = "/admin/sign-in"
 
 CONTENT_SECURITY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = {
@@ -45,6 +45,7 @@ ROOMS: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("stores", "/admin/stores", frozenset({Scope.STORES})),
     ("devices", "/admin/devices", frozenset({Scope.ADMIN})),
     ("keys", "/admin/keys", frozenset({Scope.ADMIN})),
+    ("messages", "/admin/messages", frozenset({Scope.ADMIN})),
     ("imports", "/admin/imports", frozenset({Scope.STOCK})),
     ("webhooks", "/admin/webhooks", frozenset({Scope.ADMIN})),
 )

@@ -4,11 +4,12 @@ from typing import Any
 
 from aiohttp import web
 
-from service import stores
+from service import board, stores
 from service.api.reading import checked, checked_part
 from service.callers import Scope
 from service.database import Connection, connection, transaction
 from service.errors import Forbidden, InvalidRequest, Problem, UnknownStore
+from service.models.board import BoardBody, BoardLink
 from service.models.fields import StoreId
 from service.models.stores import Store, StoreBody
 from service.screens.admin_devices import stores_of
@@ -25,13 +26,28 @@ async def listed(page: Page) -> web.Response:
 
 async def begin(page: Page) -> web.Response:
     """An empty form."""
-    return page.show("store.html", store=None, form=filled(None))
+    return page.show("store.html", store=None, form=filled(None), board=None)
 
 
 async def show(page: Page) -> web.Response:
     """A store as it stands."""
     store = await _store(page)
-    return page.show("store.html", store=store, form=filled(store))
+    return page.show("store.html", store=store, form=filled(store), board=await _board(page))
+
+
+async def _board(page: Page) -> BoardLink:
+    async with connection(page.call.pool) as db:
+        return await board.link(db, page.call.store, links=page.call.links)
+
+
+async def change_board(page: Page) -> web.Response:
+    """How the board is shown, and whether the links that were given out still open it."""
+    fields = await form(page.call)
+    store = await _store(page)
+    async with transaction(page.call.pool) as db:
+        body = BoardBody(names="names" in fields, renew="renew" in fields)
+        await board.change(db, store.id, body, links=page.call.links)
+    return seeing(f"/admin/stores/{store.id}?done=saved")
 
 
 async def _store(page: Page) -> Store:
@@ -51,7 +67,7 @@ async def make(page: Page) -> web.Response:
             await _refuse_known(db, id)
             await stores.put(db, id, body, caller=page.visit.caller)
     except Problem as problem:
-        return page.refused(problem, "store.html", store=None, form=filled(None, fields))
+        return page.refused(problem, "store.html", store=None, form=filled(None, fields), board=None)
     return seeing(f"/admin/stores/{id}?done=saved")
 
 
@@ -75,7 +91,7 @@ async def change(page: Page) -> web.Response:
             expected = int(version) if version.isdecimal() else 0
             await stores.put(db, store.id, body, expected=expected, caller=page.visit.caller)
     except Problem as problem:
-        return page.refused(problem, "store.html", store=store, form=filled(store, fields))
+        return page.refused(problem, "store.html", store=store, form=filled(store, fields), board=await _board(page))
     return seeing(f"/admin/stores/{store.id}?done=saved")
 
 
@@ -91,4 +107,5 @@ ENDPOINTS = (
     endpoint("POST", "/admin/new-store", make, STORES),
     endpoint("GET", "/admin/stores/{store}", show, STORES),
     endpoint("POST", "/admin/stores/{store}", change, STORES),
+    endpoint("POST", "/admin/stores/{store}/board", change_board, STORES),
 )

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from service import message_policies
+from service.database import connection
 from service.screens.admin_frame import COOKIE, ROOMS
 from tests.screens.conftest import PHONE, TABLET, Screens, Served, axe
 from tests.shop import Shop
@@ -30,7 +32,15 @@ async def test_every_room_in_both_languages_on_a_tablet_and_on_a_phone(
     await shop.stock("tea", 20)
     await shop.collected("tea", 2)
     page = await come_in(screens, served)
-    more = ["/admin/stores/lyon", "/admin/new-store", "/admin/stores/lyon/clerks", "/admin/day?store=lyon"]
+    more = [
+        "/admin/messages?channel=sms",
+        "/admin/messages/policy",
+        "/admin/messages/failed",
+        "/admin/stores/lyon",
+        "/admin/new-store",
+        "/admin/stores/lyon/clerks",
+        "/admin/day?store=lyon",
+    ]
     for size in (PHONE, TABLET):
         await page.set_viewport_size(size)
         for path in [*(path for _, path, _ in ROOMS), *more]:
@@ -56,7 +66,7 @@ async def test_a_wrong_key_and_a_device_s_stay_before_the_door(screens: Screens,
     await page.fill("[name=key]", await served.key("admin"))
     await page.click("button.big")
     await expect(page).to_have_url(served.url + "/admin/keys")  # where they wanted to go
-    await expect(page.locator(".rooms a")).to_have_count(3)  # devices, keys, webhooks: what this key may
+    await expect(page.locator(".rooms a")).to_have_count(4)  # devices, keys, messages, webhooks: what this key may
     told = await page.goto(served.url + "/admin/stores")
     assert told
     assert told.status == 403
@@ -160,7 +170,7 @@ async def test_a_store_is_opened_and_its_week_changed(screens: Screens, served: 
     await page.locator("[name=mo_opens]").nth(1).fill("14:00")
     await page.locator("[name=mo_closes]").nth(1).fill("19:00")
     await page.locator("[name=date_on]").first.fill("2026-12-25")
-    await page.get_by_role("button", name="Enregistrer").click()
+    await page.locator(".foot button").click()
     await expect(page.get_by_role("status")).to_contain_text("enregistré")
     store = await served.pool.fetchrow("select opening_hours, exceptional_days, active from store where id = 'nantes'")
     assert store is not None
@@ -173,13 +183,13 @@ async def test_a_store_is_opened_and_its_week_changed(screens: Screens, served: 
 
     screens.forgive("status of 4(12|22)")
     await page.fill("[name=time_zone]", "Nowhere/Else")
-    await page.get_by_role("button", name="Enregistrer").click()
+    await page.locator(".foot button").click()
     await expect(page.get_by_role("alert")).to_contain_text("Fuseau horaire")
     await axe(page)
     assert await page.input_value("[name=time_zone]") == "Nowhere/Else"  # nothing typed is lost
     await page.fill("[name=time_zone]", "Europe/Paris")
     await served.pool.execute("update store set version = version + 1")  # somebody else was quicker
-    await page.get_by_role("button", name="Enregistrer").click()
+    await page.locator(".foot button").click()
     await expect(page.get_by_role("alert")).to_contain_text("Quelqu’un d’autre")
 
 
@@ -225,6 +235,44 @@ async def test_webhooks_are_added_looked_at_and_sent_again(screens: Screens, ser
     await expect(page.get_by_role("table")).to_contain_text("pending")
     await page.get_by_role("button", name="Change the secret").click()
     assert (await page.inner_text(".secret")).startswith("whsec_")
+
+
+async def test_a_message_is_seen_said_in_other_words_and_in_ours_again(
+    screens: Screens, served: Served, shop: Shop
+) -> None:
+    page = await come_in(screens, served, path="/admin/messages")
+    await expect(page.frame_locator(".letter").locator("body")).to_contain_text("Bonjour")
+    await page.select_option("[name=channel]", "sms")
+    await page.get_by_role("button", name="Afficher").click()
+    await page.fill("[name=text]", "{{ nonsense")
+    screens.forgive("status of 422")
+    await page.get_by_role("button", name="Essayer et enregistrer").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    assert await page.input_value("[name=text]") == "{{ nonsense"
+    await page.fill("[name=text]", "C'est prêt ! Code {{ code }}")
+    await page.get_by_role("button", name="Essayer et enregistrer").click()
+    await expect(page.locator(".bubble")).to_contain_text("C'est prêt !")
+    await page.get_by_role("button", name="Revenir à nos textes").click()
+    await expect(page.locator(".bubble")).not_to_contain_text("C'est prêt !")
+
+
+async def test_rules_are_changed_for_one_store_and_kept_for_the_others(
+    screens: Screens, served: Served, shop: Shop
+) -> None:
+    await shop.store()
+    page = await come_in(screens, served, path="/admin/messages/policy?store=lyon", locale="en-GB")
+    await page.select_option("[name=hours]", "own")
+    await page.fill("[name=from]", "21:00")
+    await page.fill("[name=to]", "08:00")
+    await page.select_option("[name='ready.sms.customer.send']", "never")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status")).to_contain_text("Saved")
+    async with connection(served.pool) as db:
+        here, everywhere = await message_policies.find(db, "lyon"), await message_policies.find(db)
+    assert [(rule.kind, rule.channel, rule.send) for rule in here.rules] == [("ready", "sms", "never")]
+    assert here.quiet_hours
+    assert f"{here.quiet_hours.starts:%H:%M}" == "21:00"
+    assert (everywhere.version, everywhere.rules) == (0, ())
 
 
 async def test_the_day_is_drawn_and_told_in_numbers(screens: Screens, served: Served, shop: Shop) -> None:
