@@ -5,7 +5,7 @@ READY := .venv/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test ordeal check migrate docs replay bench audit lock clean
+.PHONY: help setup demo test ordeal check migrate docs screens replay bench audit lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ migrate: setup ## Bring the database named by DATABASE_URL up to date
 
 docs: setup ## Draw what is drawn from the code: docs/*.md, docs/openapi.json, sql/schema.sql, .env.example
 	@$(BIN)/python -m docs.draw
+
+screens: setup ## Make the pictures of every screen from the demo, docs/screens/ (needs a Chromium)
+	@$(BIN)/python -m docs.screens $(ARGS)
 
 replay: setup ## Send every real basket through a fresh shop and count what came of it
 	@$(BIN)/python -m demo --replay --headless
