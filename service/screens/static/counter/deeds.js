@@ -57,6 +57,7 @@ export function close() {
 
 // What a scanner read, anywhere on the page.
 export async function scanned(text) {
+  performance.mark("scanned");
   const said = recognise(text);
   if (said.kind === "misread") return refuse("misread", { code: said.value });
   if (said.kind === "gtin") return scannedItem(said.value);

@@ -46,7 +46,8 @@ export function start({ scanned, pressed, typed }) {
     const text = burst.map((one) => one.key).join("");
     if (!isBurst()) {
       if (waiting !== null && burst.length) release();
-      return forget();
+      // Where no field takes it, Enter says that it was meant, however slowly it was typed.
+      if (field || isTyping(event.target) || burst.length < shortest.value) return forget();
     }
     waiting = null;
     event.preventDefault();

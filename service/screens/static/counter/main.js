@@ -78,7 +78,6 @@ function App() {
 
 // What a scanner read means what the room makes of it; it opens the counter too.
 function heard(text) {
-  performance.mark("scanned");
   if (!opened.value) void openCounter({ whole: false });
   if (!session.device.value) return undefined;
   if (room.value === "picking") return basket.scanned(text);
