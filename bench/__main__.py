@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asyncpg import PostgresError
 
-from bench import availability, chart, expiry, holds, past, results, streams
+from bench import availability, chart, expiry, holds, messages, past, results, streams
 from bench.load import wrk_program
 from bench.results import NotAsItShouldBe, Row
 from bench.shop import serving
@@ -27,6 +27,7 @@ SCENES: dict[str, Scene] = {
     "streams": streams.measure,
     "availability": availability.measure,
     "past": past.measure,
+    "messages": messages.measure,
 }
 """What can be measured, each in a shop of its own."""
 

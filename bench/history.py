@@ -39,6 +39,7 @@ async def make_up(shop: Shop, stores: Sequence[str], *, past: int, open: int, le
 
     await asyncio.gather(*(serve() for _ in range(AT_ONCE)))
     async with shop.patient() as db:
+        await SQL["own_policy"].run(db)
         await db.execute("vacuum (freeze, analyze)")
         await db.execute("checkpoint")
 

@@ -108,9 +108,9 @@ class Shop:
             await served.stop()
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[Working]:
-        """The worker as a process of its own, while it is needed."""
-        working = Working(self._place(), self.environment())
+    async def worker(self, **settings: str) -> AsyncIterator[Working]:
+        """The worker as a process of its own, while it is needed; with settings of its own."""
+        working = Working(self._place(), {**self.environment(), **settings})
         await working.start()
         try:
             yield working

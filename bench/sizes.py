@@ -16,6 +16,7 @@ class Sizes:
     items: int  # in each of them
     listeners: int  # event streams that are open at once
     events: int  # per second, in all of them
+    messages: int  # that wait to be sent
 
     def lasting(self, seconds: int | None) -> "Sizes":
         """The same, with runs of so many seconds."""
@@ -32,6 +33,7 @@ FULL = Sizes(
     items=2_000,
     listeners=1_000,
     events=200,
+    messages=100_000,
 )
 QUICK = Sizes(
     seconds=1,
@@ -43,4 +45,5 @@ QUICK = Sizes(
     items=200,
     listeners=100,
     events=100,
+    messages=2_000,
 )

@@ -75,6 +75,12 @@ async def find(db: Connection, id: UUID, *, caller: Caller = MANAGE) -> ImportRe
     return ImportReport(**told | {"errors": sorted(told["errors"], key=lambda error: error["line"])})
 
 
+async def recent(db: Connection, *, caller: Caller) -> list[ImportReport]:
+    """The last twenty imports, the newest first and without their errors. A key of some stores sees its own only."""
+    actor = None if caller.stores is None else caller.credential
+    return [ImportReport(**row) for row in await SQL["recent"].rows(db, actor=actor)]
+
+
 async def import_file(
     pool: Pool,
     path: Path,

@@ -22,8 +22,8 @@ SQL = queries.load("keys")
 FRESH_SECONDS = 5  # how long a revoked key may still be believed
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-KEY, DEVICE, SESSION = "ck", "cd", "cs"
-"""How the secret of a key, of a device, and of a clerk at work begins."""
+KEY, DEVICE, SESSION, VISIT = "ck", "cd", "cs", "cv"
+"""How the secret of a key, of a device, of a clerk at work, and of somebody in the administration begins."""
 
 _ID_LENGTH = 12
 _SECRET_LENGTH = 43  # 256 bits

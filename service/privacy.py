@@ -5,7 +5,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import audit, events, notifications, queries, reservations, survey
+from service import audit, events, notifications, queries, replies, reservations, survey
 from service.callers import Caller
 from service.database import Connection, Pool, transaction
 from service.links import Links
@@ -59,9 +59,11 @@ async def export(db: Connection, person: PersonBody, *, caller: Caller, links: L
         told = await reservations.find(db, store, id, links=links)
         history = ",".join(await events.of_reservation(db, store, id))
         messages = ",".join(one.model_dump_json() for one in await notifications.of_reservation(db, store, id))
+        back = ",".join(one.model_dump_json() for one in await replies.of_reservation(db, store, id, links=links))
         said = await survey.answered(db, store, id, links=links)
         answer = said.model_dump_json() if said else "null"
-        items.append(f'{{"reservation":{told},"events":[{history}],"messages":[{messages}],"survey":{answer}}}')
+        told += f',"events":[{history}],"messages":[{messages}],"replies":[{back}],"survey":{answer}'
+        items.append(f'{{"reservation":{told}}}')
         await audit.note(db, caller, "privacy.exported", id, store=store)
     complete = "true" if len(rows) <= MOST_TOLD else "false"
     return f'{{"items":[{",".join(items)}],"complete":{complete}}}'

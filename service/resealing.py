@@ -12,6 +12,7 @@ STORES = queries.load("upkeep")["stores"]
 
 BATCH = 500  # rows in one transaction
 FIRST = UUID(int=0)
+KINDS = ("reservations", "addresses", "comments", "replies", "answers", "webhooks", "signatures", "unreadable")
 
 
 async def reseal(db: Connection, sealer: Sealer) -> dict[str, int]:
@@ -19,8 +20,7 @@ async def reseal(db: Connection, sealer: Sealer) -> dict[str, int]:
 
     Small transactions: it may be broken off and begun again. What no key opens stays, and is counted as `unreadable`.
     """
-    kinds = ("reservations", "addresses", "comments", "answers", "webhooks", "signatures", "unreadable")
-    done = dict.fromkeys(kinds, 0)
+    done = dict.fromkeys(KINDS, 0)
     for store in [*(row["id"] for row in await STORES.rows(db)), ""]:
         await _reservations(db, store, sealer, done)
         await _answers(db, store, sealer, done)
@@ -42,6 +42,7 @@ async def _reservations(db: Connection, store: str, sealer: Sealer, done: dict[s
             ids = [row["id"] for row in rows]
             await _addresses(db, store, ids, sealer, done)
             await _comments(db, store, ids, sealer, done)
+            await _replies(db, store, ids, sealer, done)
         after = rows[-1]["id"] if rows else None
 
 
@@ -62,6 +63,13 @@ async def _comments(db: Connection, store: str, ids: list[UUID], sealer: Sealer,
             done["comments"] += await SQL["renew_comment"].run(
                 db, store=store, id=row["reservation_id"], comment=comment
             )
+
+
+async def _replies(db: Connection, store: str, ids: list[UUID], sealer: Sealer, done: dict[str, int]) -> None:
+    for row in await SQL["sealed_replies"].rows(db, store=store, ids=ids):
+        body = _renewed(sealer, "note", row["body"], row["reservation_id"], done)
+        if body != row["body"]:
+            done["replies"] += await SQL["renew_reply"].run(db, store=store, id=row["id"], body=body)
 
 
 async def _answers(db: Connection, store: str, sealer: Sealer, done: dict[str, int]) -> None:

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
         default=None,
         description='Any other carrier of text messages, as JSON: {"url": "https://…", "headers": {"Authorization": '
         '"…"}, "body": {"to": "{recipient}", "from": "{sender}", "text": "{text}"}, "id": "/messages/0/id"}; '
-        "see docs/messages.md",
+        "see docs/carriers.md",
     )
     http_email: SecretStr | None = Field(
         default=None, description="The same for e-mails, with {subject}, {html}, {sender_name}"

@@ -895,6 +895,16 @@ begin
      order by s.sku, raised.type;
 end $$;
 
+CREATE TABLE public.admin_session (
+    id text NOT NULL COLLATE pg_catalog."C",
+    secret_hash bytea NOT NULL,
+    key_id text NOT NULL COLLATE pg_catalog."C",
+    language text NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT admin_language_is_ours CHECK ((language = ANY (ARRAY['fr'::text, 'en'::text])))
+);
+
 CREATE TABLE public.attempt (
     store_id text NOT NULL COLLATE pg_catalog."C",
     kind text NOT NULL,
@@ -1335,6 +1345,9 @@ CREATE TABLE public.worker (
     seen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+ALTER TABLE ONLY public.admin_session
+    ADD CONSTRAINT admin_session_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.attempt
     ADD CONSTRAINT attempt_pkey PRIMARY KEY (store_id, kind, subject);
 
@@ -1540,6 +1553,9 @@ CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id,
 CREATE TRIGGER audit_is_immutable BEFORE DELETE OR UPDATE OF store_id, seq, actor, action, subject, facts, at ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
 CREATE TRIGGER movement_is_immutable BEFORE DELETE OR UPDATE ON public.movement FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+ALTER TABLE ONLY public.admin_session
+    ADD CONSTRAINT admin_session_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.key(id);
 
 ALTER TABLE ONLY public.board
     ADD CONSTRAINT board_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);

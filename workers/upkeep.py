@@ -27,6 +27,7 @@ FORGOTTEN = {
     "attempts_forgotten": queries.load("attempts")["forget"],
     "devices_forgotten": queries.load("devices")["forget"],
     "clerk_sessions_forgotten": queries.load("clerks")["forget"],
+    "admin_sessions_forgotten": queries.load("admin_sessions")["forget"],
 }
 
 

@@ -10,7 +10,7 @@ from service.models.keys import Key, KeyBody, KeyListing, KeyMade, KeyPage
 ADMIN = frozenset({Scope.ADMIN})
 
 
-def _within_reach(caller: Caller, asked: KeyBody) -> tuple[str, ...] | None:
+def within_reach(caller: Caller, asked: KeyBody) -> tuple[str, ...] | None:
     """The stores of a key that this caller may make. Raises Forbidden for any beyond its own."""
     if caller.stores is not None and (asked.stores is None or not caller.stores.issuperset(asked.stores)):
         raise Forbidden("This key can make keys of its own stores only: name some of them.")
@@ -19,7 +19,7 @@ def _within_reach(caller: Caller, asked: KeyBody) -> tuple[str, ...] | None:
 
 async def create(call: Call[KeyBody]) -> Answer:
     """Make a key. What is kept for the Idempotency-Key is the answer without the secret."""
-    stores = _within_reach(call.caller, call.body)
+    stores = within_reach(call.caller, call.body)
     shown: list[KeyMade] = []
 
     async def work(db: Connection) -> Answer:

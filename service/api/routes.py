@@ -24,6 +24,7 @@ from service.api import (
     notifications,
     privacy,
     replies,
+    reports,
     reservations,
     steps,
     stock,
@@ -33,9 +34,9 @@ from service.api import (
     webhooks,
 )
 from service.api.endpoints import Endpoint
+from service.screens import admin, customer, customer_forms, labels, opt_out, pairing, rendering
 from service.screens import board as board_screen
 from service.screens import counter as counter_screen
-from service.screens import customer, customer_forms, labels, opt_out, rendering
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *stores.ENDPOINTS,
@@ -68,6 +69,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *callbacks.ENDPOINTS,
     *notifications.ENDPOINTS,
     *replies.ENDPOINTS,
+    *reports.ENDPOINTS,
+    *pairing.ENDPOINTS,
+    *admin.ENDPOINTS,
     *health.ENDPOINTS,
     *docs.ENDPOINTS,
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from service import deliveries, webhooks
 from service.api.endpoints import Answer, Call, Endpoint, Retry
-from service.callers import Scope
+from service.callers import Caller, Scope
 from service.database import Connection, connection, transaction
 from service.errors import EndpointInactive, Forbidden, VersionMismatch
 from service.models.webhooks import (
@@ -35,9 +35,9 @@ EXAMPLE = {
 }
 
 
-def _check_reach(call: Call[WebhookEndpointBody]) -> None:
+def refuse_beyond(caller: Caller, body: WebhookEndpointBody) -> None:
     """Raise Forbidden where stores are named that are not the caller's."""
-    if call.caller.stores is not None and not call.caller.stores.issuperset(call.body.stores):
+    if caller.stores is not None and not caller.stores.issuperset(body.stores):
         raise Forbidden("This key makes endpoints of its own stores only.")
 
 
@@ -58,7 +58,7 @@ async def _told_once(
 
 async def create(call: Call[WebhookEndpointBody]) -> Answer:
     """Make an endpoint."""
-    _check_reach(call)
+    refuse_beyond(call.caller, call.body)
     private = call.settings.allow_private_webhooks
     return await _told_once(call, 201, lambda db: webhooks.create(db, call.body, caller=call.caller, private=private))
 
@@ -79,7 +79,7 @@ async def read(call: Call[None]) -> Answer:
 async def replace(call: Call[WebhookEndpointBody]) -> Answer:
     """Replace all of an endpoint but its secret."""
     id = call.id()
-    _check_reach(call)
+    refuse_beyond(call.caller, call.body)
     private = call.settings.allow_private_webhooks
     async with transaction(call.pool) as db:
         return Answer(

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,6 +94,7 @@ def _address(address: dict[str, Any] | None) -> list[str]:
     return [line for line in (known.get("line1"), known.get("line2"), town) if line]
 
 
+@lru_cache(maxsize=2000)
 def _phone(number: str | None) -> str | None:
     """+33 4 78 00 00 00, in one line."""
     if number is None:

@@ -82,7 +82,7 @@ def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = 
             return own.fill(part, known)
         return words.fill(speaks, f"{row['kind']}.{part}", known)
 
-    address = parseaddr(settings.email_from)[1]
+    address = _sender(settings.email_from)
     addressed = {
         "id": row["id"],
         "ref": f"{row['id']}@{address.partition('@')[2] or 'localhost'}",
@@ -106,6 +106,11 @@ def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = 
         qr=qr(row["token"]) if known["qr"] else None,
         opt_out=known["opt_out"],
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _sender(email_from: str) -> str:
+    return parseaddr(email_from)[1]
 
 
 def _text_message(row: Row, known: dict[str, Any], fill: Fill) -> str:

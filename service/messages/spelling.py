@@ -18,7 +18,7 @@ Language = Literal["fr", "en"]
 
 FIXED = "\u00a0"  # a space at which no line breaks
 
-_MARKUP = re.compile(r"(<style.*?</style>|<!--.*?-->|<[^>]*>)", re.DOTALL)
+_MARKUP = r"(<style.*?</style>|<!--.*?-->|<[^>]*>)"
 
 
 class Ways(BaseModel):
@@ -97,13 +97,19 @@ def money(amount: int, currency: str, language: str, folder: Path = FOLDER) -> s
 
 def typeset(text: str, language: str, folder: Path = FOLDER) -> str:
     """Let no line break where the language wants none: French sets a space before : ; ! ? » and €; English does not."""
-    way = ways(language, folder)
-    if way.fixed_before:
-        text = re.sub(f" (?=[{re.escape(way.fixed_before)}])", FIXED, text)
-    return re.sub(f"(?<=[{re.escape(way.fixed_after)}]) ", FIXED, text) if way.fixed_after else text
+    return _breaks(language, folder).sub(FIXED, text)
 
 
 def typeset_page(html: str, language: str, folder: Path = FOLDER) -> str:
     """The same for the words of a page: markup and styles, where French marks mean something else, stay as they are."""
-    parts = _MARKUP.split(html)
-    return "".join(part if n % 2 else typeset(part, language, folder) for n, part in enumerate(parts))
+    return _breaks(language, folder, page=True).sub(lambda found: found[1] or FIXED, html)
+
+
+@cache
+def _breaks(language: str, folder: Path, *, page: bool = False) -> re.Pattern[str]:
+    """The spaces at which no line may break; in a page also the markup, as a group, that is passed over."""
+    way = ways(language, folder)
+    before = f" (?=[{re.escape(way.fixed_before)}])" if way.fixed_before else ""
+    after = f"(?<=[{re.escape(way.fixed_after)}]) " if way.fixed_after else ""
+    spaces = "|".join(filter(None, (before, after))) or "(?!)"
+    return re.compile(f"{_MARKUP}|{spaces}" if page else spaces, re.DOTALL)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from service.lifecycle import State
 from service.models.events import HistoryEvent
 from service.models.fields import Asked, Email, OrderRef, Phone, Told
-from service.models.notifications import Notification
+from service.models.notifications import Notification, Reply
 from service.models.reservations import Reservation
 from service.models.survey import SurveyAnswer
 
@@ -30,11 +30,12 @@ class PersonBody(Asked):
 
 
 class Known(Told):
-    """One reservation of a person: how it stands, what happened to it, what they were told and what they said."""
+    """One reservation of a person: how it stands, what happened to it, what they were told, wrote back and said."""
 
     reservation: Reservation
     events: list[HistoryEvent]
     messages: list[Notification]
+    replies: list[Reply]
     survey: SurveyAnswer | None
 
 

@@ -149,3 +149,32 @@ select r.store_id, r.pickup_code, r.customer_name, r.phone
 -- name: sizes
 -- How many reservations there are, and how many lines in the ledger.
 select (select count(*) from reservation) as reservations, (select count(*) from movement) as ledger;
+
+-- name: owe_messages
+-- One message of a kind that is still true, on this channel, about each of so many of a store's open orders.
+insert into notification (store_id, id, event_seq, reservation_id, kind, channel, address, locale, next_attempt_at)
+select r.store_id, new_id(), e.seq, r.id, 'confirmed', :channel, case :channel when 'sms' then r.phone else r.email end, 'fr', now()
+  from reservation r
+  join event e on e.store_id = r.store_id and e.reservation_id = r.id and e.type = 'reservation.confirmed'
+ where r.store_id = :store and r.state in ('confirmed', 'picking', 'ready')
+ order by e.seq
+ limit :most;
+
+-- name: messages_sent
+-- How many messages of a channel their carrier has, how many wait, and how many will not go out.
+select count(*) filter (where state = 'accepted') as sent, count(*) filter (where state in ('pending', 'sending', 'unknown')) as left,
+       count(*) filter (where state in ('failed', 'suppressed')) as dead, max(reason) as reason
+  from notification where channel = :channel;
+
+-- name: sent_twice
+-- How many messages were handed over more than once.
+select count(*) from captured_message where sendings > 1;
+
+-- name: forget_messages
+-- No message was ever owed.
+with gone as (delete from notification)
+delete from captured_message;
+
+-- name: own_policy
+-- The past is made up without its messages: as where a policy of the shop's own switched them off.
+insert into message_policy (store_id, policy) values ('', '{}') on conflict do nothing;

@@ -17,7 +17,7 @@ select provider, event_id, query, body, extract(epoch from now() - received_at):
 -- name: settle
 -- It was read: what it was. What it said is kept only where it was not understood.
 update callback
-   set look_at = null, outcome = :outcome, body = case when :keep then body end
+   set look_at = null, outcome = :outcome, query = case when :keep then query else '' end, body = case when :keep then body end
  where provider = :provider and event_id = :event_id;
 
 -- name: defer

@@ -61,3 +61,12 @@ delete from import_line
 -- name: shelves
 -- Where items lie, locked in the order of their sku: a file of items says nothing about it.
 select sku, shelf from item where sku = any (:skus) order by sku for no key update;
+
+-- name: recent
+-- The last imports, the newest first; of one actor only, or of all.
+select id, kind, mode, dry_run, case when lost.so then 'failed' else state end as state, lines, applied, passed_over, zeroed,
+       failed, '[]'::jsonb as errors, reason, created_at, finished_at
+  from import, lateral (select state = 'running' and updated_at < now() - interval '1 minute' as so) lost
+ where :actor::text is null or actor = :actor
+ order by created_at desc
+ limit 20;

@@ -28,9 +28,10 @@ update reply set body = null
 delete from captured_message where store_id = :store and reservation_id = any (:ids::uuid[]);
 
 -- name: forget_deliveries
--- Nor of the webhooks that named them; what waits to be sent goes nowhere.
-delete from delivery d
- using event e
+-- Nor of the webhooks that named them: they tell what happened, and no more to whom; what was told is its owner's to forget.
+update delivery d
+   set body = (d.body::jsonb #- '{data,customer}')::text, personal = false
+  from event e
  where e.store_id = :store and e.reservation_id = any (:ids::uuid[])
    and d.store_id = e.store_id and d.event_seq = e.seq and d.personal;
 
@@ -113,6 +114,16 @@ select reservation_id, comment from survey_answer
 -- name: renew_comment
 -- The same under another key.
 update survey_answer set comment = :comment where store_id = :store and reservation_id = :id;
+
+-- name: sealed_replies
+-- What customers of these reservations wrote back.
+select id, reservation_id, body from reply
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and body is not null
+ order by id for update;
+
+-- name: renew_reply
+-- The same under another key.
+update reply set body = :body where store_id = :store and id = :id;
 
 -- name: sealed_answers
 -- The next kept answers of a store that hold something sealed.

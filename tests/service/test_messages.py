@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.messages import advertising, gsm, spelling
+from service.messages import advertising, examples, gsm, spelling
 from service.messages.letters import Letter, write
 from service.messages.words import WORDS, Words
 from service.models.notifications import Kind
@@ -143,6 +143,16 @@ def test_a_long_name_is_shortened_rather_than_paid_twice() -> None:
     assert gsm.segments(text) == 1
     assert "7K3F9P" in text
     assert "/p/2222H7K3F2BCDFGHJKNPRSTV" in text
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_no_order_that_words_stumble_over_costs_a_second_text_message(locale: str) -> None:
+    for kind in KINDS:
+        for person in ("customer", "delegate") if kind == "ready" else ("customer",):
+            for example, found in examples.rows(kind, "sms", locale, settings=settings(), person=person):
+                text = write(found, settings=settings()).text
+                assert gsm.segments(text) == 1, f"{kind} {person}, {example}: {text}"
+                assert (gsm.septets(text) or 999) <= gsm.SEGMENT, f"{kind} {person}, {example}: {text}"
 
 
 def test_names_are_spelled_within_the_alphabet() -> None:

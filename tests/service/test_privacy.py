@@ -85,7 +85,7 @@ async def test_after_thirty_days_nothing_personal_is_in_a_dump(shop: Shop, postg
     await prove(shop.pool)
 
 
-async def test_webhooks_that_name_a_customer_go_with_them_and_the_others_stay(shop: Shop) -> None:
+async def test_webhooks_that_named_a_customer_tell_what_happened_and_no_more_to_whom(shop: Shop) -> None:
     await listen(shop)
     await listen(shop, "https://crm.example/", format="cloudevents", fields=["name", "email"])
     await shop.stock("tea", 50)
@@ -94,7 +94,9 @@ async def test_webhooks_that_name_a_customer_go_with_them_and_the_others_stay(sh
     named, told = await shop.pool.fetchrow(about, done["id"]) or (0, 0)
     assert named * 2 == told > 0
     await erase(shop, order_ref=done["order_ref"])
-    assert tuple(await shop.pool.fetchrow(about, done["id"]) or ()) == (0, named)
+    assert tuple(await shop.pool.fetchrow(about, done["id"]) or ()) == (0, told)
+    bodies = await shop.pool.fetch("select body from delivery")
+    assert [word for word in CANARIES if word in str(bodies)] == []
 
 
 async def test_a_webhook_sealed_anew_is_opened_to_the_same_bytes(shop: Shop) -> None:
@@ -223,6 +225,10 @@ async def test_a_new_key_takes_over_and_the_old_one_may_go(shop: Shop) -> None:
         "insert into survey_answer (store_id, reservation_id, score, comment) values ('lyon', $1, 9, $2)",
         *(held["id"], shop.links.sealer.close("note", "Rapide", UUID(held["id"]))),
     )
+    await shop.pool.execute(
+        "insert into reply (store_id, id, reservation_id, channel, body) values ('lyon', new_id(), $1, 'sms', $2)",
+        *(held["id"], shop.links.sealer.close("note", "Merci", UUID(held["id"]))),
+    )
     both, only = Sealer(("n" * 40, "d" * 40)), Sealer(("n" * 40,))
     async with shop.pool.acquire() as db:
         done = await resealing.reseal(db, both)
@@ -230,6 +236,7 @@ async def test_a_new_key_takes_over_and_the_old_one_may_go(shop: Shop) -> None:
             "reservations": 1,
             "addresses": 1,
             "comments": 1,
+            "replies": 1,
             "answers": 1,
             "webhooks": 0,
             "signatures": 1,

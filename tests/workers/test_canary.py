@@ -181,7 +181,7 @@ async def test_the_canary_is_heard_nowhere(
     api, log = door
     await shop.stock("tea", 50)
     settings = {"REDIS_URL": valkey.url, "LOG_LEVEL": "debug", "ALLOW_PRIVATE_WEBHOOKS": "true"}
-    settings |= {"EMAIL_PROVIDER": "smtp", "SMTP_URL": mail.url}
+    settings |= {"EMAIL_PROVIDERS": '["smtp"]', "SMTP_URL": mail.url}
     async with receiving() as receiver, eavesdropping(valkey) as passed_on:
         await listen(shop, url=f"{receiver.url}/hooks")
         held = await live(shop, api, worker, mail, settings)

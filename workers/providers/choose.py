@@ -74,7 +74,7 @@ def _by_http(setting: SecretStr | None, name: str) -> ByHttp:
         return ByHttp(Described.model_validate_json(_secret(setting, name)))
     except ValidationError as error:  # its text may quote a secret header
         places = ", ".join(".".join(map(str, fault["loc"])) or "all of it" for fault in error.errors())
-        raise SettingWrong(f"{name} is not as docs/messages.md describes it: {places}.") from None
+        raise SettingWrong(f"{name} is not as docs/carriers.md describes it: {places}.") from None
 
 
 def _unsigned(settings: Settings, provider: str) -> str:

@@ -127,10 +127,14 @@ def operations(mode: GenerationMode) -> Any:
     asked = [one.ok() for one in loaded.get_all_operations()]
     negative = mode is GenerationMode.NEGATIVE  # of what takes nothing, nothing can be wrong
     return [
-        one
-        for one in asked
-        if one.path not in ENDLESS and not (negative and not {"parameters", "requestBody"} & one.definition.raw.keys())
+        one for one in asked if one.path not in ENDLESS and not (negative and not takes_something(one.definition.raw))
     ]
+
+
+def takes_something(described: dict[str, Any]) -> bool:
+    """Whether anything can be wrong with a request: a parameter, or a body that is described."""
+    content = described.get("requestBody", {}).get("content", {})
+    return bool(described.get("parameters")) or any(content.values())
 
 
 def padded(value: Any) -> bool:

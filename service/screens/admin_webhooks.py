@@ -1,0 +1,161 @@
+"""Webhooks in the administration: where events go, what became of each, and once more, please."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from service import deliveries, webhooks
+from service.api.reading import checked
+from service.api.webhooks import refuse_beyond
+from service.callers import Scope
+from service.database import Connection, connection, transaction
+from service.errors import Problem
+from service.models.webhooks import DeliveriesAsked, ReplayBody, WebhookEndpoint, WebhookEndpointBody
+from service.screens.admin_devices import stores_of
+from service.screens.admin_frame import Form, Page, endpoint, form, once, seeing
+
+ADMIN = frozenset({Scope.ADMIN})
+STATES = ("pending", "sending", "delivered", "dead")
+
+_SHOWN = 50
+
+
+async def _known(page: Page) -> Mapping[str, Any]:
+    async with connection(page.call.pool) as db:
+        found = (await webhooks.listed(db, page.visit.caller, limit=200)).items
+    return {"endpoints": found, "stores": await stores_of(page)}
+
+
+async def listed(page: Page) -> web.Response:
+    """All endpoints, and a form for a new one."""
+    return page.show("webhooks.html", **await _known(page), secret=None)
+
+
+def _asked(page: Page, fields: Form, before: WebhookEndpoint | None = None) -> WebhookEndpointBody:
+    events = fields.get("events", "").replace(",", " ").split()
+    body = checked(
+        WebhookEndpointBody.model_validate,
+        {
+            "url": fields.get("url", ""),
+            "description": fields.get("description", ""),
+            "events": events,
+            "stores": fields.getall("store", []),
+            "active": before is None or "active" in fields,
+        },
+    )
+    refuse_beyond(page.visit.caller, body)
+    return body
+
+
+async def create(page: Page) -> web.Response:
+    """Make an endpoint, and show its secret this once."""
+    fields = await form(page.call)
+    private = page.call.settings.allow_private_webhooks
+
+    async def work(db: Connection) -> tuple[WebhookEndpoint, str]:
+        return await webhooks.create(db, _asked(page, fields), caller=page.visit.caller, private=private)
+
+    try:
+        made = await once(page, fields, work)
+    except Problem as problem:
+        return page.refused(problem, "webhooks.html", **await _known(page), secret=None)
+    if made is None:
+        return seeing("/admin/webhooks")
+    return page.show("webhooks.html", **await _known(page), secret=made[1])
+
+
+async def _one(page: Page) -> Mapping[str, Any]:
+    state = page.call.request.query.get("state")
+    chosen = state if state in STATES else None
+    asked = checked(DeliveriesAsked.model_validate, {"state": chosen, "limit": _SHOWN})
+    async with connection(page.call.pool) as db:
+        found = await webhooks.find(db, page.call.id(), caller=page.visit.caller)
+        sent = await deliveries.listed(db, found.id, asked, caller=page.visit.caller)
+    return {
+        "endpoint": found,
+        "deliveries": sent.items,
+        "more": sent.next_cursor is not None,
+        "state": asked.state,
+        "states": STATES,
+        "stores": await stores_of(page),
+    }
+
+
+async def show(page: Page) -> web.Response:
+    """An endpoint and what it was sent."""
+    return page.show("webhook.html", **await _one(page), secret=None)
+
+
+async def change(page: Page) -> web.Response:
+    """Another address, other events; on or off."""
+    fields = await form(page.call)
+    id: UUID = page.call.id()
+    private = page.call.settings.allow_private_webhooks
+    try:
+        async with transaction(page.call.pool) as db:
+            before = await webhooks.find(db, id, caller=page.visit.caller)
+            asked = _asked(page, fields, before)
+            await webhooks.replace(db, id, asked, caller=page.visit.caller, private=private, expected=_version(fields))
+    except Problem as problem:
+        return page.refused(problem, "webhook.html", **await _one(page), secret=None)
+    return seeing(f"/admin/webhooks/{id}?done=saved")
+
+
+def _version(fields: Form) -> int:
+    text = fields.get("version", "")
+    return int(text) if text.isdecimal() else 0
+
+
+async def rotate(page: Page) -> web.Response:
+    """A new secret, shown this once; the old one signs beside it for a day."""
+    fields = await form(page.call)
+    id: UUID = page.call.id()
+
+    async def work(db: Connection) -> tuple[WebhookEndpoint, str]:
+        return await webhooks.rotate(db, id, hours=24, caller=page.visit.caller)
+
+    made = await once(page, fields, work)
+    return page.show("webhook.html", **await _one(page), secret=made[1] if made else None)
+
+
+async def ping(page: Page) -> web.Response:
+    """Have a ping sent."""
+    id: UUID = page.call.id()
+    async with transaction(page.call.pool) as db:
+        await deliveries.ping(db, id, caller=page.visit.caller)
+    return seeing(f"/admin/webhooks/{id}?done=pinged")
+
+
+async def replay(page: Page) -> web.Response:
+    """Send one delivery again, or all that were given up in the last week."""
+    fields = await form(page.call)
+    id: UUID = page.call.id()
+    now = datetime.now(UTC)
+    asked: dict[str, Any] = {"from": now - timedelta(days=7), "to": now + timedelta(minutes=1), "state": "dead"}
+    if one := fields.get("delivery"):
+        asked = {"delivery": one}
+    async with transaction(page.call.pool) as db:
+        await deliveries.replay(db, id, checked(ReplayBody.model_validate, asked), caller=page.visit.caller)
+    return seeing(f"/admin/webhooks/{id}?done=replayed")
+
+
+async def remove(page: Page) -> web.Response:
+    """Delete an endpoint, and what waits for it."""
+    async with transaction(page.call.pool) as db:
+        await webhooks.remove(db, page.call.id(), caller=page.visit.caller)
+    return seeing("/admin/webhooks?done=removed")
+
+
+ENDPOINTS = (
+    endpoint("GET", "/admin/webhooks", listed, ADMIN),
+    endpoint("POST", "/admin/webhooks", create, ADMIN),
+    endpoint("GET", "/admin/webhooks/{id}", show, ADMIN),
+    endpoint("POST", "/admin/webhooks/{id}", change, ADMIN),
+    endpoint("POST", "/admin/webhooks/{id}/rotate", rotate, ADMIN),
+    endpoint("POST", "/admin/webhooks/{id}/ping", ping, ADMIN),
+    endpoint("POST", "/admin/webhooks/{id}/replay", replay, ADMIN),
+    endpoint("POST", "/admin/webhooks/{id}/remove", remove, ADMIN),
+)
