@@ -34,6 +34,8 @@ KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 LATEST = 9
 PAGE = 30
+CHANNELS = ("email", "sms")
+CARRIERS = ("capture", "spare")
 VIEWS = ("phone", "wide", "text")
 CLOCK = ZoneInfo("Europe/Paris")
 
@@ -188,14 +190,15 @@ def _measure(text: str) -> dict[str, Any]:
 
 async def switch(call: Call[Any]) -> web.Response:
     """Switch the carrier of a channel off, or on again: what waits then goes out at once."""
-    channel, form = call.part("channel"), await call.request.post()
-    if channel not in {"email", "sms"}:
-        raise NotFound("There is no such channel.")
+    channel, carrier, form = call.part("channel"), call.part("carrier"), await call.request.post()
+    if channel not in CHANNELS or carrier not in CARRIERS:
+        raise NotFound("There is no such carrier.")
     async with transaction(call.pool) as db:
         if form.get("off"):
-            await SQL["switch_off"].run(db, channel=channel)
+            await SQL["switch_off"].run(db, channel=channel, carrier=carrier)
         else:
-            await SQL["switch_on"].run(db, channel=channel)
+            await SQL["switch_on"].run(db, channel=channel, carrier=carrier)
+            await SQL["rested"].run(db, channel=channel, carrier=carrier)
             await SQL["try_again"].run(db, channel=channel)
     return web.Response(status=303, headers={"Location": "/inbox"})
 
@@ -247,7 +250,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _page("/inbox/{id}/html", letter, "One e-mail"),
     Endpoint(
         method="POST",
-        path="/inbox/carriers/{channel}",
+        path="/inbox/carriers/{channel}/{carrier}",
         handle=switch,
         summary="Switch a carrier off or on",
         tag=OPERATIONS,
