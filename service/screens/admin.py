@@ -125,6 +125,8 @@ def _open(method: str, handle: Handler) -> Endpoint:
         tag="Administration",
         scopes=None,
         media="text/html",
+        answers={200: None, 303: None},
+        problems=(Forbidden,),
         page=True,
     )
 

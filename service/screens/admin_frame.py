@@ -77,7 +77,7 @@ class Page:
             say=self.say,
             status=status,
             rooms=[(name, path) for name, path, scopes in ROOMS if self.visit.may(*scopes)],
-            here=self.call.request.path,
+            here=self.call.request.path_qs,
             room=_room(self.call.request.path),
             whose=self.visit.name,
             done=self.say.get(f"done_{done}"),
@@ -149,7 +149,7 @@ async def serve(call: Call[Any], *, show: Show, scopes: frozenset[Scope]) -> web
     """
     visit = await visit_of(call)
     if visit is None:
-        back = quote(call.request.path if call.request.method == "GET" else HOME)
+        back = quote(call.request.path_qs if call.request.method == "GET" else HOME, safe="/")
         return seeing(f"{SIGN_IN}?to={back}")
     refuse_other_sites(call.request)
     call.request[CALLER] = visit.caller
@@ -203,6 +203,8 @@ def endpoint(method: str, path: str, show: Show, scopes: frozenset[Scope], *, st
         tag="Administration",
         scopes=None,
         media="text/html",
+        answers={200: None, 303: None},
+        problems=(Forbidden,),
         page=True,
         streams=streams,
     )

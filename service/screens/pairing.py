@@ -14,7 +14,7 @@ from service.api.origins import refuse_other_sites
 from service.api.reading import checked
 from service.attempts import PAIRING_CODE, Guess
 from service.database import transaction
-from service.errors import Problem
+from service.errors import Forbidden, Problem
 from service.messages.spelling import language
 from service.models.devices import ClaimBody
 from service.screens.admin_frame import HEADERS, Refusal, form
@@ -61,6 +61,16 @@ async def pair(call: Call[None]) -> web.Response:
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": AFTERWARDS, "Set-Cookie": kept})
 
 
-_page = partial(Endpoint, path="/pair", summary="", tag="Administration", scopes=None, media="text/html", page=True)
+_page = partial(
+    Endpoint,
+    path="/pair",
+    summary="",
+    tag="Administration",
+    scopes=None,
+    media="text/html",
+    answers={200: None, 303: None},
+    problems=(Forbidden,),
+    page=True,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (_page(method="GET", handle=look), _page(method="POST", handle=pair))

@@ -249,11 +249,11 @@ async def test_a_message_is_seen_said_in_other_words_and_in_ours_again(
     await page.get_by_role("button", name="Essayer et enregistrer").click()
     await expect(page.get_by_role("alert")).to_be_visible()
     assert await page.input_value("[name=text]") == "{{ nonsense"
-    await page.fill("[name=text]", "C'est prêt ! Code {{ code }}")
+    await page.fill("[name=text]", "Bonne nouvelle ! Code {{ code }}")
     await page.get_by_role("button", name="Essayer et enregistrer").click()
-    await expect(page.locator(".bubble")).to_contain_text("C'est prêt !")
+    await expect(page.locator(".bubble")).to_contain_text("Bonne nouvelle")
     await page.get_by_role("button", name="Revenir à nos textes").click()
-    await expect(page.locator(".bubble")).not_to_contain_text("C'est prêt !")
+    await expect(page.locator(".bubble")).not_to_contain_text("Bonne nouvelle")
 
 
 async def test_rules_are_changed_for_one_store_and_kept_for_the_others(
@@ -262,8 +262,8 @@ async def test_rules_are_changed_for_one_store_and_kept_for_the_others(
     await shop.store()
     page = await come_in(screens, served, path="/admin/messages/policy?store=lyon", locale="en-GB")
     await page.select_option("[name=hours]", "own")
-    await page.fill("[name=from]", "21:00")
-    await page.fill("[name=to]", "08:00")
+    await page.fill("main [name=from]", "21:00")
+    await page.fill("main [name=to]", "08:00")
     await page.select_option("[name='ready.sms.customer.send']", "never")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("status")).to_contain_text("Saved")

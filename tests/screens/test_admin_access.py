@@ -1,0 +1,93 @@
+"""Every page of the administration, tried by who may not: nobody, a device, a key, another site, the wrong scope."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from service import admin_sessions
+from service.api.endpoints import Endpoint
+from service.callers import Scope
+from service.database import transaction
+from service.keys import Keyring
+from service.screens import admin
+from service.screens.admin_frame import COOKIE, ROOMS, SIGN_IN
+from tests.service.api.conftest import Api, api
+from tests.service.api.counters import pair
+from tests.shop import Shop
+
+__all__ = ["api"]
+
+BEHIND = [endpoint for endpoint in admin.ENDPOINTS if endpoint.path != SIGN_IN]
+ANYBODYS = {"/admin", "/admin/sign-out", "/admin/language"}
+
+every_page = pytest.mark.parametrize("endpoint", BEHIND, ids=lambda one: f"{one.method} {one.path}")
+
+
+def address(endpoint: Endpoint, store: str = "lyon") -> str:
+    """The path with something in each of its places."""
+    path = endpoint.path.replace("{store}", store).replace("{id}", str(uuid4()))
+    return re.sub(r"\{\w+\}", "something", path)
+
+
+async def session(api: Api, *scopes: Scope, stores: list[str] | None = None) -> dict[str, str]:
+    """What the browser of somebody with these scopes sends."""
+    caller = await Keyring(api.pool).authenticate(await api.key(*scopes, stores=stores))
+    async with transaction(api.pool) as db:
+        text = await admin_sessions.begin(db, caller, language="fr")
+    return {"Cookie": f"{COOKIE}={text}", "Origin": api.url}
+
+
+@every_page
+async def test_nobody_is_led_to_the_door(api: Api, shop: Shop, endpoint: Endpoint) -> None:
+    await shop.store()
+    device = await pair(api)
+    told = await device.ask(endpoint.method, address(endpoint))
+    assert (told.status, told.headers["Location"].partition("?")[0]) == (303, SIGN_IN)
+    told = await api.request(endpoint.method, address(endpoint))  # a key of every scope, as a bearer
+    assert (told.status, told.headers["Location"].partition("?")[0]) == (303, SIGN_IN)
+
+
+@every_page
+async def test_another_site_and_the_wrong_scope_do_nothing(api: Api, shop: Shop, endpoint: Endpoint) -> None:
+    await shop.store()
+    if endpoint.method == "POST":
+        for origin in ("https://evil.example", "null", ""):
+            headers = {**await session(api), "Origin": origin}
+            sent = {name: value for name, value in headers.items() if value}
+            assert (await api.request("POST", address(endpoint), key="", headers=sent)).status == 403
+    if endpoint.path not in ANYBODYS:
+        headers = await session(api, Scope.CHECKOUT)
+        assert (await api.request(endpoint.method, address(endpoint), key="", headers=headers)).status == 403
+    if "{store}" in endpoint.path:
+        await shop.store("lille")
+        headers = await session(api, stores=["lyon"])
+        told = await api.request(endpoint.method, address(endpoint, "lille"), key="", headers=headers)
+        assert told.status == 403
+
+
+async def test_a_session_is_over_after_twelve_hours(api: Api, shop: Shop) -> None:
+    headers = await session(api)
+    assert (await api.get("/admin/stores", key="", headers=headers)).status == 200
+    await shop.pool.execute("update admin_session set began_at = began_at - interval '12 hours'")
+    assert (await api.get("/admin/stores", key="", headers=headers)).status == 303
+
+
+async def test_the_door_leads_nowhere_else(api: Api, shop: Shop) -> None:
+    key = await api.key()
+    for to, expected in (
+        ("/admin/keys", "/admin/keys"),
+        ("//evil.example", "/admin"),
+        ("https://evil.example/admin/", "/admin"),
+        ("/admin/\\evil.example", "/admin"),
+        ("/elsewhere", "/admin"),
+    ):
+        told = await api.request("POST", SIGN_IN, key="", data={"key": key, "to": to}, headers={"Origin": api.url})
+        assert (told.status, told.headers["Location"]) == (303, expected)
+        assert "HttpOnly; Max-Age=43200; Path=/; SameSite=Lax; Secure" in told.headers["Set-Cookie"]
+    told = await api.request("POST", SIGN_IN, key="", data={"key": key}, headers={"Origin": "https://evil.example"})
+    assert told.status == 403
+
+
+async def test_every_room_says_which_scopes_open_it() -> None:
+    assert all(scopes for _, _, scopes in ROOMS)
