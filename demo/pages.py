@@ -32,8 +32,7 @@ FOLDER = Path(__file__).parent
 STATIC = {path.name: path for path in (FOLDER / "static").iterdir()}
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
-LATEST = 9
-PAGE = 30
+LATEST, PAGE = 9, 30  # events, and messages, that are shown at once
 CHANNELS = ("email", "sms")
 CARRIERS = ("capture", "spare")
 VIEWS = ("phone", "wide", "text")
