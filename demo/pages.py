@@ -18,7 +18,7 @@ from demo.stores import RETAILER
 from demo.words import WORDS
 from service import board, queries
 from service.api.endpoints import OPERATIONS, Call, Endpoint
-from service.database import Connection, connection, transaction
+from service.database import Connection, connection
 from service.errors import NotFound
 from service.messages import gsm
 from service.messages.spelling import Language
@@ -186,20 +186,6 @@ def _measure(text: str) -> dict[str, Any]:
     }
 
 
-async def switch(call: Call[Any]) -> web.Response:
-    """Switch the carrier of a channel off, or on again: what waits then goes out at once."""
-    channel, form = call.part("channel"), await call.request.post()
-    if channel not in {"email", "sms"}:
-        raise NotFound("There is no such channel.")
-    async with transaction(call.pool) as db:
-        if form.get("off"):
-            await SQL["switch_off"].run(db, channel=channel)
-        else:
-            await SQL["switch_on"].run(db, channel=channel)
-            await SQL["try_again"].run(db, channel=channel)
-    return web.Response(status=303, headers={"Location": "/inbox"})
-
-
 async def newer(call: Call[Any]) -> web.Response:
     """Count the messages since one."""
     async with connection(call.pool) as db:
@@ -245,14 +231,4 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _page("/inbox", inbox, "The messages that would have gone out"),
     _page("/inbox/newer", newer, "How many messages came since", "application/json"),
     _page("/inbox/{id}/html", letter, "One e-mail"),
-    Endpoint(
-        method="POST",
-        path="/inbox/carriers/{channel}",
-        handle=switch,
-        summary="Switch a carrier off or on",
-        tag=OPERATIONS,
-        scopes=None,
-        media="text/html",
-        page=True,
-    ),
 )

@@ -66,8 +66,8 @@ def environment(
         "DATA_KEYS": json.dumps([data_key]),
         "LOG_FORMAT": "json",
         "RETAILER": RETAILER,
-        "EMAIL_PROVIDERS": '["capture"]',
-        "SMS_PROVIDERS": '["capture"]',
+        "EMAIL_PROVIDERS": '["capture", "spare"]',  # the second takes over while the first is switched off
+        "SMS_PROVIDERS": '["capture", "spare"]',
         "EMAIL_FROM": "bonjour@atelier-lumiere.example",
         "SMS_SENDER": "ATELIER",
         "ALLOW_PRIVATE_WEBHOOKS": "true",  # the demo's own systems hear them

@@ -95,7 +95,7 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
         yield warn("public_url", f"Customers' links lead to {url}: to nobody but this machine.", "Set PUBLIC_URL.")
     else:
         yield fail("public_url", "Customers' links go without TLS, and show who collects what.", "Begin it with https.")
-    kept = [name for name, carrier in _carriers(chosen).items() if "capture" in carrier]
+    kept = [name for name, carrier in _carriers(chosen).items() if "capture" in carrier or "spare" in carrier]
     if kept:
         yield warn("carriers", f"What goes by {' and '.join(kept)} is kept, and reaches nobody.", "Choose a provider.")
     else:

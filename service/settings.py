@@ -69,13 +69,13 @@ class Settings(BaseSettings):
     forget_after_days: int = Field(
         default=30, ge=1, le=3650, description="Days after its end that an order's customer is forgotten"
     )
-    email_providers: tuple[Literal["capture", "smtp", "brevo", "http"], ...] = Field(
+    email_providers: tuple[Literal["capture", "spare", "smtp", "brevo", "http"], ...] = Field(
         default=("capture",),
         min_length=1,
         description="Carriers of e-mails as a JSON list, in the order of preference: capture, smtp, brevo, http. "
         "While one rests after many failures, the next takes over",
     )
-    sms_providers: tuple[Literal["capture", "twilio", "ovh", "brevo", "http"], ...] = Field(
+    sms_providers: tuple[Literal["capture", "spare", "twilio", "ovh", "brevo", "http"], ...] = Field(
         default=("capture",),
         min_length=1,
         description="The same for text messages: capture, twilio, ovh, brevo, http",

@@ -62,7 +62,7 @@ select id, channel, recipient, kind, locale, subject, left(body_text, 140) as be
 
 -- name: message
 -- One captured message, all of it.
-select id, channel, sender, recipient, kind, locale, subject, body_text, body_html, captured_at, sendings, reservation_id
+select id, channel, sender, recipient, kind, locale, subject, body_text, body_html, captured_at, sendings, reservation_id, carrier
   from captured_message
  where id = :id;
 
@@ -107,20 +107,24 @@ select d.endpoint_id, d.id
 select id from webhook_endpoint where url like :url and deleted_at is null limit 1;
 
 -- name: carriers
--- Which carrier of captured messages is switched off, and how many messages wait on its channel.
-select c.channel, exists (select from captured_switch s where s.channel = c.channel) as off,
-       (select count(*) from notification n
-         where n.channel = c.channel and n.state = 'pending' and n.attempts > 0)::integer as waiting
-  from (values ('email'), ('sms')) c(channel)
- order by c.channel;
+-- The carriers of captured messages, which of them are switched off, and how many messages wait on the channel.
+select c.channel, n.name, exists (select from captured_switch s where s.channel = c.channel and s.carrier = n.name) as off,
+       (select count(*) from notification w
+         where w.channel = c.channel and w.state = 'pending' and w.attempts > 0)::integer as waiting
+  from (values ('email'), ('sms')) c(channel), (values ('capture'), ('spare')) n(name)
+ order by c.channel, n.name;
 
 -- name: switch_off
 -- The carrier takes nothing on this channel.
-insert into captured_switch (carrier, channel) values ('capture', :channel) on conflict do nothing;
+insert into captured_switch (carrier, channel) values (:carrier, :channel) on conflict do nothing;
 
 -- name: switch_on
 -- The carrier takes everything again.
-delete from captured_switch where carrier = 'capture' and channel = :channel;
+delete from captured_switch where carrier = :carrier and channel = :channel;
+
+-- name: rested
+-- The carrier is well: nothing is held against it.
+delete from carrier where channel = :channel and name = :carrier;
 
 -- name: try_again
 -- What waits on this channel is due now.

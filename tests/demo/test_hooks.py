@@ -105,13 +105,15 @@ async def test_while_a_carrier_is_off_messages_wait_and_then_they_arrive(
     service: Service, confirmed: dict[str, Any]
 ) -> None:
     await says(service, "/inbox", "HOOKS-1")
-    assert await push(service, "/inbox/carriers/email", off="1") == 303
-    assert await push(service, "/inbox/carriers/pigeon", off="1") == 404
+    for carrier in ("capture", "spare"):
+        assert await push(service, f"/inbox/carriers/email/{carrier}", off="1") == 303
+    assert await push(service, "/inbox/carriers/email/pigeon", off="1") == 404
     held = await service.post(place("367"), ORDER | {"order_ref": "HOOKS-2"}, key="hooks-2")
     await service.post(place("367", held.body["id"], "confirm"), {})
     text = await says(service, "/inbox", "1 attend")
     assert 'aria-checked="false"' in text
     assert "HOOKS-2" not in text
-    assert await push(service, "/inbox/carriers/email") == 303
+    for carrier in ("capture", "spare"):
+        assert await push(service, f"/inbox/carriers/email/{carrier}") == 303
     text = await says(service, "/inbox", "HOOKS-2")
     assert 'aria-checked="false"' not in text

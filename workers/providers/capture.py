@@ -10,14 +10,17 @@ SQL = queries.load("captured")
 
 
 class Capture:
-    """A carrier for e-mails and text messages that lays them into the table `captured_message`."""
+    """A carrier for e-mails and text messages that lays them into the table `captured_message`.
 
-    name = "capture"
+    There may be a second one, by another name, that takes over while the first is switched off.
+    """
+
     can_tell = True
     doubt_seconds = 30.0
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, name: str = "capture") -> None:
         self._pool = pool
+        self.name = name
 
     async def send(self, letter: Letter) -> str:
         """Keep it; the same message a second time is counted and not kept twice. The demo can switch this off."""

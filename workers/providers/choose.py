@@ -21,13 +21,15 @@ class SettingWrong(Exception):  # noqa: N818 -- named for what is so
 
 def choose(settings: Settings, pool: Pool) -> Mapping[str, Sequence[Carrier]]:
     """The carriers of each channel, the preferred one first. Raises SettingWrong."""
-    capture = Capture(pool)
+    capture, spare = Capture(pool), Capture(pool, "spare")
     made: dict[str, Callable[[], Carrier]] = {
         "email capture": lambda: capture,
+        "email spare": lambda: spare,
         "email smtp": lambda: _smtp(settings),
         "email brevo": lambda: BrevoEmail(str(settings.brevo_url), _secret(settings.brevo_key, "BREVO_KEY")),
         "email http": lambda: _by_http(settings.http_email, "HTTP_EMAIL"),
         "sms capture": lambda: capture,
+        "sms spare": lambda: spare,
         "sms twilio": lambda: _twilio(settings),
         "sms ovh": lambda: _ovh(settings),
         "sms brevo": lambda: BrevoSms(
