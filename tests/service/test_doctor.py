@@ -8,6 +8,7 @@ from service.callers import Scope
 from service.database import Pool, transaction
 from service.doctor import Finding
 from service.settings import Settings
+from tests.service.test_webhooks import relay
 from tests.shop import Shop, settings_for
 
 
@@ -48,6 +49,8 @@ async def test_who_is_well_is_told_so(shop: Shop, database_url: str) -> None:
 async def test_what_is_late_given_up_and_idle_is_found(shop: Shop, database_url: str) -> None:
     await shop.stock("tea", 5)
     await seen(shop.pool, "10 minutes")
+    await shop.hold("tea", 1)
+    await relay(shop)
     held = await shop.hold("tea", 1)
     await shop.age(held)
     await shop.pool.execute("update event set at = at - interval '2 hours'")
@@ -58,7 +61,7 @@ async def test_what_is_late_given_up_and_idle_is_found(shop: Shop, database_url:
     await shop.pool.execute(
         "insert into notification (store_id, id, event_seq, reservation_id, kind, channel, locale, state)"
         " select store_id, new_id(), seq, reservation_id, 'held', 'sms', 'fr', 'failed' from event"
-        " where reservation_id is not null limit 1"
+        " where reservation_id is not null and position is not null limit 1"
     )
     found = await findings(settings_for(database_url, allow_private_webhooks=True, log_level="debug"))
     told = states(found)
