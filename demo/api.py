@@ -10,7 +10,7 @@ from collections import Counter
 import uvloop
 from aiohttp import web
 
-from demo import hooks, pages, tour
+from demo import carriers, hooks, pages, tour
 from demo.programs import DOOR, HOOKS, KEY
 from service import logs, processes, settings
 from service.api import routes
@@ -33,7 +33,7 @@ async def serve(chosen: Settings, door: socket.socket, api_key: str) -> None:
     """Answer at the door until told to stop, and finish what is under way."""
     stopping = processes.stops_at_signals()
     pool = await open_pool(str(chosen.database_url), size=chosen.pool_size, name="comptoir-api")
-    app = build_app(chosen, pool, (*routes.ENDPOINTS, *pages.ENDPOINTS, *hooks.ENDPOINTS))
+    app = build_app(chosen, pool, (*routes.ENDPOINTS, *pages.ENDPOINTS, *hooks.ENDPOINTS, *carriers.ENDPOINTS))
     app[pages.API_KEY] = api_key
     app[pages.REFUSED] = Counter()
     app[hooks.HOOKS] = hooks.Hooks(json.loads(os.environ.get(HOOKS, "{}")))

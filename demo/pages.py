@@ -18,7 +18,7 @@ from demo.stores import RETAILER
 from demo.words import WORDS
 from service import board, queries
 from service.api.endpoints import OPERATIONS, Call, Endpoint
-from service.database import Connection, connection, transaction
+from service.database import Connection, connection
 from service.errors import NotFound
 from service.messages import gsm
 from service.messages.spelling import Language
@@ -32,9 +32,8 @@ FOLDER = Path(__file__).parent
 STATIC = {path.name: path for path in (FOLDER / "static").iterdir()}
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
-LATEST, PAGE = 9, 30  # events, and messages, that are shown at once
-CHANNELS = ("email", "sms")
-CARRIERS = ("capture", "spare")
+LATEST = 9
+PAGE = 30
 VIEWS = ("phone", "wide", "text")
 CLOCK = ZoneInfo("Europe/Paris")
 
@@ -187,21 +186,6 @@ def _measure(text: str) -> dict[str, Any]:
     }
 
 
-async def switch(call: Call[Any]) -> web.Response:
-    """Switch the carrier of a channel off, or on again: what waits then goes out at once."""
-    channel, carrier, form = call.part("channel"), call.part("carrier"), await call.request.post()
-    if channel not in CHANNELS or carrier not in CARRIERS:
-        raise NotFound("There is no such carrier.")
-    async with transaction(call.pool) as db:
-        if form.get("off"):
-            await SQL["switch_off"].run(db, channel=channel, carrier=carrier)
-        else:
-            await SQL["switch_on"].run(db, channel=channel, carrier=carrier)
-            await SQL["rested"].run(db, channel=channel, carrier=carrier)
-            await SQL["try_again"].run(db, channel=channel)
-    return web.Response(status=303, headers={"Location": "/inbox"})
-
-
 async def newer(call: Call[Any]) -> web.Response:
     """Count the messages since one."""
     async with connection(call.pool) as db:
@@ -247,14 +231,4 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _page("/inbox", inbox, "The messages that would have gone out"),
     _page("/inbox/newer", newer, "How many messages came since", "application/json"),
     _page("/inbox/{id}/html", letter, "One e-mail"),
-    Endpoint(
-        method="POST",
-        path="/inbox/carriers/{channel}/{carrier}",
-        handle=switch,
-        summary="Switch a carrier off or on",
-        tag=OPERATIONS,
-        scopes=None,
-        media="text/html",
-        page=True,
-    ),
 )
