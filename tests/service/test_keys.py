@@ -108,7 +108,7 @@ async def test_a_believed_key_asks_the_database_nothing(pool: Pool) -> None:
     _, text = await made(pool)
     ring = keys.Keyring(pool)
     caller = await ring.authenticate(text)
-    await pool.execute("truncate key")
+    await pool.execute("truncate key cascade")
     assert await ring.authenticate(text) == caller
 
 
