@@ -52,7 +52,9 @@ async def listed(call: Call[None]) -> Answer:
 async def replace(call: Call[ClerkChange]) -> Answer:
     """Give a clerk another name or PIN."""
     async with transaction(call.pool) as db:
-        return Answer(await clerks.replace(db, call.store, _clerk(call), call.body, pins=_pins(call), caller=call.caller))
+        return Answer(
+            await clerks.replace(db, call.store, _clerk(call), call.body, pins=_pins(call), caller=call.caller)
+        )
 
 
 async def leave(call: Call[None]) -> Answer:
