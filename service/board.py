@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from service import queries
+from service import audit, queries
+from service.callers import Caller
 from service.database import Connection
 from service.links import Links
 from service.models.board import Board, BoardBody, BoardLink, BoardOrder
@@ -26,8 +27,9 @@ async def setting(db: Connection, store: str) -> Setting:
     return Setting(**row) if row else Setting(names=True, edition=1)
 
 
-async def change(db: Connection, store: str, body: BoardBody, *, links: Links) -> BoardLink:
+async def change(db: Connection, store: str, body: BoardBody, *, links: Links, caller: Caller) -> BoardLink:
     """Say how the board of a store is shown; the links given out before are closed where that is asked for."""
+    await audit.note(db, caller, "board.changed", store, store=store, facts={"renewed": body.renew})
     row = await SQL["set"].row(db, store=store, names=body.names, renew=body.renew)
     return _link(store, Setting(**row), links) if row else await link(db, store, links=links)
 

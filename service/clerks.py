@@ -3,7 +3,7 @@
 import hmac
 from uuid import UUID
 
-from service import keys, queries
+from service import audit, keys, queries
 from service.access_errors import UnknownClerk, WrongPin
 from service.attempts import PIN, Guess
 from service.callers import Caller
@@ -15,12 +15,13 @@ from service.pins import Pins
 SQL = queries.load("clerks")
 
 
-async def create(db: Connection, store: str, body: ClerkBody, *, pins: Pins) -> Clerk:
+async def create(db: Connection, store: str, body: ClerkBody, *, pins: Pins, caller: Caller) -> Clerk:
     """Welcome a clerk, who may work at every device of the store."""
     row = await SQL["create"].row(
         db, store=store, id=new_id(), name=body.name, pin_hash=await pins.hash(body.pin.get_secret_value())
     )
     assert row is not None  # noqa: S101 -- an insert returns its row
+    await audit.note(db, caller, "clerk.welcomed", row["id"], store=store)
     return Clerk(**row)
 
 
@@ -29,20 +30,22 @@ async def listed(db: Connection, store: str) -> Clerks:
     return Clerks(items=[Clerk(**row) for row in await SQL["listed"].rows(db, store=store)])
 
 
-async def replace(db: Connection, store: str, id: UUID, body: ClerkChange, *, pins: Pins) -> Clerk:
+async def replace(db: Connection, store: str, id: UUID, body: ClerkChange, *, pins: Pins, caller: Caller) -> Clerk:
     """Give a clerk another name, or another PIN, which ends where they work under the old one. Raises UnknownClerk."""
     pin_hash = None if body.pin is None else await pins.hash(body.pin.get_secret_value())
     row = await SQL["replace"].row(db, store=store, id=id, name=body.name, pin_hash=pin_hash)
     if row is None:
         raise UnknownClerk
+    await audit.note(db, caller, "clerk.changed", id, store=store, facts={"pin": pin_hash is not None})
     return Clerk(**row)
 
 
-async def leave(db: Connection, store: str, id: UUID) -> Clerk:
+async def leave(db: Connection, store: str, id: UUID, *, caller: Caller) -> Clerk:
     """Let a clerk work here no more, from this moment on. Raises UnknownClerk."""
     row = await SQL["leave"].row(db, store=store, id=id)
     if row is None:
         raise UnknownClerk
+    await audit.note(db, caller, "clerk.left", id, store=store)
     return Clerk(**row)
 
 

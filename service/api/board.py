@@ -1,6 +1,6 @@
 """The board above the counter over HTTP."""
 
-from service import audit, board, stores
+from service import board, stores
 from service.api.endpoints import Answer, Call, Endpoint
 from service.callers import Scope
 from service.database import connection, transaction
@@ -27,9 +27,7 @@ async def change(call: Call[BoardBody]) -> Answer:
     """How the board is shown, and whether the links there are still open it."""
     async with transaction(call.pool) as db:
         await stores.known(db, call.store)
-        facts = {"renewed": call.body.renew}
-        await audit.note(db, call.caller, "board.changed", call.store, store=call.store, facts=facts)
-        return Answer(await board.change(db, call.store, call.body, links=call.links))
+        return Answer(await board.change(db, call.store, call.body, links=call.links, caller=call.caller))
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from service import audit, clerks, devices, stores
+from service import clerks, devices, stores
 from service.access_errors import TooManyAttempts, UnknownClerk, UnknownDevice, WrongPin
 from service.api.access import CLERK_COOKIE, cookie
 from service.api.endpoints import Answer, Call, Endpoint, Retry
@@ -37,9 +37,7 @@ async def create(call: Call[ClerkBody]) -> Answer:
 
     async def work(db: Connection) -> Answer:
         await stores.known(db, call.store)
-        clerk = await clerks.create(db, call.store, call.body, pins=_pins(call))
-        await audit.note(db, call.caller, "clerk.welcomed", clerk.id, store=call.store)
-        return Answer(clerk, 201)
+        return Answer(await clerks.create(db, call.store, call.body, pins=_pins(call), caller=call.caller), 201)
 
     return await call.once(work)
 
@@ -54,17 +52,15 @@ async def listed(call: Call[None]) -> Answer:
 async def replace(call: Call[ClerkChange]) -> Answer:
     """Give a clerk another name or PIN."""
     async with transaction(call.pool) as db:
-        clerk = await clerks.replace(db, call.store, _clerk(call), call.body, pins=_pins(call))
-        await audit.note(db, call.caller, "clerk.changed", clerk.id, store=call.store)
-        return Answer(clerk)
+        return Answer(
+            await clerks.replace(db, call.store, _clerk(call), call.body, pins=_pins(call), caller=call.caller)
+        )
 
 
 async def leave(call: Call[None]) -> Answer:
     """Let a clerk work here no more."""
     async with transaction(call.pool) as db:
-        clerk = await clerks.leave(db, call.store, _clerk(call))
-        await audit.note(db, call.caller, "clerk.left", clerk.id, store=call.store)
-        return Answer(clerk)
+        return Answer(await clerks.leave(db, call.store, _clerk(call), caller=call.caller))
 
 
 def _refuse_others(caller: Caller) -> None:

@@ -107,7 +107,9 @@ async def welcome(page: Page) -> web.Response:
 
     async def work(db: Connection) -> Clerk:
         body = checked(ClerkBody.model_validate, {"name": fields.get("name", ""), "pin": fields.get("pin", "")})
-        return await clerks.create(db, page.call.store, body, pins=page.call.request.app[PINS])
+        return await clerks.create(
+            db, page.call.store, body, pins=page.call.request.app[PINS], caller=page.visit.caller
+        )
 
     try:
         await once(page, fields, work)
@@ -123,12 +125,14 @@ async def change(page: Page) -> web.Response:
     try:
         async with transaction(page.call.pool) as db:
             if "leave" in fields:
-                await clerks.leave(db, page.call.store, clerk)
+                await clerks.leave(db, page.call.store, clerk, caller=page.visit.caller)
                 return seeing(f"{_address(page)}?done=left")
             body = checked(
                 ClerkChange.model_validate, {"name": fields.get("name", ""), "pin": fields.get("pin") or None}
             )
-            await clerks.replace(db, page.call.store, clerk, body, pins=page.call.request.app[PINS])
+            await clerks.replace(
+                db, page.call.store, clerk, body, pins=page.call.request.app[PINS], caller=page.visit.caller
+            )
     except Problem as problem:
         return page.refused(problem, "clerks.html", **await _team(page))
     return seeing(f"{_address(page)}?done=saved")

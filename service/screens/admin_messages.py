@@ -11,7 +11,7 @@ from service.api.message_policies import check_reach
 from service.api.reading import checked
 from service.callers import Scope
 from service.database import connection, transaction
-from service.errors import NotFound, Problem
+from service.errors import NotFound, Problem, UnknownStore
 from service.message_templates import Name
 from service.messages.words import WORDS
 from service.models.message_templates import OF_CHANNEL, MessagePreviewBody, MessageTemplateBody
@@ -31,9 +31,17 @@ def _chosen(page: Page, asked: Mapping[str, str]) -> Name:
     return message_templates.named(asked.get("kind") or "ready", asked.get("channel") or "email", locale)
 
 
+def _store(page: Page) -> str | None:
+    """Whose name and address the message has; None: an invented one's. Raises UnknownStore."""
+    store = page.call.request.query.get("store") or None
+    if store is not None and not page.visit.caller.may_see(store):
+        raise UnknownStore
+    return store
+
+
 async def _shown(page: Page, name: Name, typed: Form | None = None) -> dict[str, Any]:
     kind, channel, locale = name
-    store = page.call.request.query.get("store") or None
+    store = _store(page)
     ask = checked(
         MessagePreviewBody.model_validate, {"kind": kind, "channel": channel, "locale": locale, "store": store}
     )
@@ -70,7 +78,7 @@ async def show(page: Page) -> web.Response:
 async def letter(page: Page) -> web.Response:
     """The e-mail alone, for the frame in which it is shown."""
     kind, _, locale = _chosen(page, page.call.request.query)
-    store = page.call.request.query.get("store") or None
+    store = _store(page)
     ask = checked(
         MessagePreviewBody.model_validate, {"kind": kind, "channel": "email", "locale": locale, "store": store}
     )
@@ -88,13 +96,14 @@ async def say(page: Page) -> web.Response:
     try:
         async with transaction(page.call.pool) as db:
             if "ours" in fields:
-                await message_templates.remove(db, name)
+                await message_templates.remove(db, name, caller=page.visit.caller)
             else:
                 given = {part: fields[part] for part in OF_CHANNEL[name[1]] if fields.get(part)}
                 body = checked(MessageTemplateBody.model_validate, given)
                 version = fields.get("version", "")
                 expected = int(version) if version.isdecimal() else None
-                await message_templates.put(db, name, body, settings=page.call.settings, expected=expected)
+                settings, caller = page.call.settings, page.visit.caller
+                await message_templates.put(db, name, body, settings=settings, caller=caller, expected=expected)
     except Problem as problem:
         return page.refused(problem, "messages.html", **await _shown(page, name, fields))
     kind, channel, locale = name

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from service import message_policies
+from service import message_policies, stores
 from service.api.message_policies import check_reach
 from service.api.reading import checked
 from service.callers import Scope
@@ -30,6 +30,8 @@ def _whose(page: Page, store: str) -> str:
 
 async def _shown(page: Page, store: str) -> dict[str, Any]:
     async with connection(page.call.pool) as db:
+        if store != DEPLOYMENT:
+            await stores.find(db, store)
         policy = await message_policies.find(db, store)
     own = {(rule.kind, rule.channel, rule.person): rule for rule in policy.rules}
     return {
@@ -79,10 +81,12 @@ async def change(page: Page) -> web.Response:
     version = fields.get("version", "")
     try:
         async with transaction(page.call.pool) as db:
+            if store != DEPLOYMENT:
+                await stores.find(db, store)
             before = await message_policies.find(db, store)
             body = checked(MessagePolicyBody.model_validate, _asked(fields, before))
             expected = int(version) if version.isdecimal() else 0
-            await message_policies.put(db, body, store=store, expected=expected)
+            await message_policies.put(db, body, caller=page.visit.caller, store=store, expected=expected)
     except Problem as problem:
         return page.refused(problem, "policy.html", **await _shown(page, store))
     return seeing(f"/admin/messages/policy?store={store}&done=saved")

@@ -46,7 +46,7 @@ async def change_board(page: Page) -> web.Response:
     store = await _store(page)
     async with transaction(page.call.pool) as db:
         body = BoardBody(names="names" in fields, renew="renew" in fields)
-        await board.change(db, store.id, body, links=page.call.links)
+        await board.change(db, store.id, body, links=page.call.links, caller=page.visit.caller)
     return seeing(f"/admin/stores/{store.id}?done=saved")
 
 

@@ -91,3 +91,34 @@ async def test_the_door_leads_nowhere_else(api: Api, shop: Shop) -> None:
 
 async def test_every_room_says_which_scopes_open_it() -> None:
     assert all(scopes for _, _, scopes in ROOMS)
+
+
+async def test_what_is_done_here_is_written_down_under_the_key(api: Api, shop: Shop) -> None:
+    await shop.store()
+    headers = await session(api)
+
+    async def send(path: str, **fields: str) -> None:
+        told = await api.request("POST", path, key="", data=fields, headers=headers)
+        assert told.status in {200, 303}, told.text
+
+    await send("/admin/keys", name="Till", scope="stock")
+    await send("/admin/devices", store="lyon", name="Left")
+    await send("/admin/stores/lyon/clerks", name="Tom", pin="4071")
+    await send("/admin/stores/lyon", name="Lyon", time_zone="Europe/Paris", version="1")
+    await send("/admin/stores/lyon/board", names="on")
+    await send("/admin/messages", kind="ready", channel="sms", locale="fr", text="Venez ! Code {{ code }}")
+    await send("/admin/messages/policy", store="lyon", version="0", hours="own")
+    await send("/admin/webhooks", url="https://shop.example/hooks")
+    rows = await shop.pool.fetch("select action, actor from audit where actor like 'key:%' order by seq")
+    whose = headers["Cookie"].partition("=")[2]
+    by = await shop.pool.fetchval("select key_id from admin_session where id = $1", whose.split("_")[1])
+    assert [row["action"] for row in rows if row["actor"] == f"key:{by}"] == [
+        "key.created",
+        "device.prepared",
+        "clerk.welcomed",
+        "store.changed",
+        "board.changed",
+        "message_template.changed",
+        "message_policy.changed",
+        "webhook.created",
+    ]

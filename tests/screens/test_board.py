@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from service import board
 from service.api import streams
+from service.callers import OPERATOR
 from service.database import transaction
 from service.models.board import BoardBody
 from tests.screens.conftest import PHONE, TABLET, TELEVISION, Screens, Served, axe
@@ -109,6 +110,6 @@ async def test_a_television_whose_link_was_replaced_is_told_nothing_more(
     page = await screens.open(path, size=TELEVISION)
     await expect(page.locator(".live")).to_have_text("En direct")
     async with transaction(shop.pool) as db:
-        await board.change(db, "lyon", BoardBody(names=True, renew=True), links=shop.links)
+        await board.change(db, "lyon", BoardBody(names=True, renew=True), links=shop.links, caller=OPERATOR)
     await page.reload()
     await page.get_by_role("heading", name="Ce lien n’ouvre plus de tableau").wait_for()

@@ -114,7 +114,7 @@ async def test_a_revoked_device_a_clerk_long_gone_and_another_site_get_in_nowher
 
 async def test_what_is_open_is_meant_to_be() -> None:
     opened = {endpoint.path for endpoint in routes.ENDPOINTS if endpoint.scopes is None and endpoint.tag != OPERATIONS}
-    meant = ("/p/", "/s/", "/callbacks/", "/v1/devices/claim", "/screen", "/inbox", "/board", "/pair", "/admin")
+    meant = ("/p/", "/s/", "/o/", "/callbacks/", "/v1/devices/claim", "/screen", "/inbox", "/board", "/pair", "/admin")
     assert [path for path in opened if not path.startswith(meant)] == []
 
 

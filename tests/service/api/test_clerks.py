@@ -164,3 +164,14 @@ async def test_a_pin_is_told_nobody_and_kept_nowhere(api: Api, shop: Shop) -> No
     kept = await shop.pool.fetchval("select clerk::text || idempotency::text from clerk, idempotency limit 1")
     assert "918273" not in kept
     assert "$argon2id$" in await shop.pool.fetchval("select pin_hash from clerk where id = $1::text::uuid", clerk)
+
+
+async def test_who_changed_the_team_is_written_down(api: Api, shop: Shop) -> None:
+    await shop.store()
+    device = await pair(api)
+    clerk = await device.welcome()
+    await api.put(f"/v1/stores/lyon/clerks/{clerk}", {"name": "Inès", "pin": "123456"})
+    await api.delete(f"/v1/stores/lyon/clerks/{clerk}")
+    rows = await shop.pool.fetch("select action, facts from audit where subject = $1 order by seq", clerk)
+    assert [row["action"] for row in rows] == ["clerk.welcomed", "clerk.changed", "clerk.left"]
+    assert "123456" not in str(rows)
