@@ -5,7 +5,7 @@ READY := .venv/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test ordeal check migrate docs screens replay bench audit lock clean
+.PHONY: help setup demo test ordeal check migrate docs screens replay bench soak audit lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ replay: setup ## Send every real basket through a fresh shop and count what came
 
 bench: setup ## Measure holds side by side, on a machine with nothing else to do (needs wrk)
 	@$(BIN)/python -m bench
+
+soak: setup ## Ten minutes of mixed life: does anything grow? (ARGS="--minutes 1")
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 audit: setup ## Ask the public advisories about what runs in production (needs the network)
 	@$(BIN)/python .ci/audit

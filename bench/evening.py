@@ -12,11 +12,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, CDPSession, Page
 
+from bench.growth import MEBIBYTE, resident
 from demo import beside, chromium
 from demo.client import Service, place
 from demo.shoppers import come_and_go
@@ -26,8 +26,6 @@ from service.api.access import DEVICE_COOKIE
 EVERY = 5.0  # seconds between two measurements
 LATEST = 1.0  # seconds within which a card must be there
 ROOM = 1.15  # how much more the second half may need than the first
-PAGE_BYTES = 4096
-MEBIBYTE = 1 << 20
 TABLET = chromium.TABLET
 
 
@@ -134,12 +132,6 @@ async def heap(session: CDPSession) -> float:
     await session.send("HeapProfiler.collectGarbage")
     used = await session.send("Runtime.getHeapUsage")
     return float(used["usedSize"]) / MEBIBYTE
-
-
-def resident(pid: int) -> float:
-    """MiB of a process that are in memory."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * PAGE_BYTES / MEBIBYTE
 
 
 async def main(minutes: float, speed: float) -> int:

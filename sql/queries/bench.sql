@@ -178,3 +178,14 @@ delete from captured_message;
 -- name: own_policy
 -- The past is made up without its messages: as where a policy of the shop's own switched them off.
 insert into message_policy (store_id, policy) values ('', '{}') on conflict do nothing;
+
+-- name: tables
+-- How large these tables are with their indexes, and how many of their rows live and are dead, as the server's statistics have it.
+select s.relname as name, pg_total_relation_size(s.relid) as bytes, s.n_live_tup as live, s.n_dead_tup as dead
+  from pg_stat_user_tables s
+ where s.relname = any (:names::text[])
+ order by s.relname;
+
+-- name: expired
+-- How many holds ran out.
+select count(*) from reservation where state = 'expired';
