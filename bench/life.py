@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from bench.results import NotAsItShouldBe
-from bench.shop import ITEMS, STORES, UNITS, names
+from bench.shop import ITEMS, STORES, names
 from demo.client import Service, place
 
 FORGETFUL = names(STORES)[-1]  # the store where nobody pays
@@ -19,6 +19,7 @@ SHOPS = names(STORES)[:-1]
 FORGETS, CANCELS, COUNTS = 0.15, 0.1, 0.2
 REQUESTS = 6  # that one visit makes, on average, with what happens in the store meanwhile
 SLOTS = {"minutes": 60, "capacity": 10_000}
+COUNTED = 1_000_000  # units: the most that a count may say
 CLERKS = 100  # orders that a store prepares at once
 OK, CREATED = 200, 201
 
@@ -101,7 +102,7 @@ class Life:
         """A till sells one, or somebody counts."""
         sku = f"i{self.dice.randint(1, ITEMS)}"
         if self.dice.random() < COUNTS:
-            body: dict[str, Any] = {"on_hand": UNITS, "as_of": datetime.now(UTC).isoformat()}
+            body: dict[str, Any] = {"on_hand": COUNTED, "as_of": datetime.now(UTC).isoformat()}
             await self.ask("count", "PUT", f"/v1/stores/{store}/stock/{sku}", body)
         else:
             reference = str(uuid4())

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import gc
 import importlib.util
+import socket
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -21,6 +22,7 @@ from service.database import open_pool
 from service.settings import Settings
 
 BACKLOG = 4096  # connections that wait to be taken; where too few may, a rush is told nothing for seconds
+DOORS = 64  # uvloop takes in one connection per listener and turn: a rush through one door waits for thousands of turns
 GARBAGE_AFTER = 20_000  # objects more than were freed; requests leave next to none in circles
 GOODBYE_SECONDS = 2  # for connections to PostgreSQL to end in order
 
@@ -52,6 +54,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _doors(host: str, port: int) -> list[socket.socket]:
+    """One listening socket, several times over."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    first = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=processes.is_child())
+    return [first, *(first.dup() for _ in range(DOORS - 1))]
+
+
 def _run(work: Coroutine[Any, Any, int]) -> int:
     factory = None
     if importlib.util.find_spec("uvloop"):
@@ -78,9 +87,8 @@ async def serve(chosen: Settings, endpoints: tuple[Endpoint, ...] = routes.ENDPO
     gc.set_threshold(GARBAGE_AFTER)
     watch = asyncio.create_task(processes.stop_when_orphaned(stopping))
     try:
-        await web.TCPSite(
-            server, chosen.host, chosen.port, backlog=BACKLOG, reuse_port=processes.is_child() or None
-        ).start()
+        for door in _doors(chosen.host, chosen.port):
+            await web.SockSite(server, door, backlog=BACKLOG).start()
         log.info("api_started", host=chosen.host, port=server.addresses[0][1])
         await stopping.wait()
         app[CLOSING].set()

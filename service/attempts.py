@@ -36,17 +36,17 @@ class Guess:
     def _named(self) -> dict[str, str]:
         return {"store": self.store, "kind": self.kind, "subject": self.subject}
 
-    async def take(self, pool: Pool) -> tuple[int, datetime]:
-        """Count an attempt as failed before it is judged; how many count now. Raises TooManyAttempts."""
+    async def take(self, pool: Pool) -> datetime:
+        """Count an attempt before it is judged; when it was taken. Raises TooManyAttempts."""
         async with connection(pool) as db:
-            row = await SQL["take"].row(db, **self._named, most=MOST[self.kind])
-            if row is not None:
-                return row["count"], row["at"]
-            seconds = await SQL["seconds_left"].value(db, **self._named)
+            at: datetime | None = await SQL["take"].value(db, **self._named, most=MOST[self.kind])
+            if at is not None:
+                return at
+            seconds = await SQL["seconds_left"].value(db, **self._named, most=MOST[self.kind])
         raise TooManyAttempts(retry_after=max(seconds or 1, 1))
 
     async def give_back(self, pool: Pool, at: datetime) -> None:
-        """It was no failure after all."""
+        """It was no failure."""
         async with connection(pool) as db:
             await SQL["give_back"].run(db, **self._named, at=at)
 
@@ -55,8 +55,10 @@ class Guess:
         async with connection(pool) as db:
             await SQL["forgive"].run(db, **self._named)
 
-    async def failed(self, pool: Pool, count: int) -> None:
-        """Tell those who run the service of what looks like guessing."""
+    async def failed(self, pool: Pool, at: datetime) -> None:
+        """It was wrong: remember it, and tell those who run the service of what looks like guessing."""
+        async with connection(pool) as db:
+            count = await SQL["failed"].value(db, **self._named, at=at) or 1
         if count >= MOST[self.kind]:
             log.warning("guessing_stopped", kind=self.kind, store=self.store, credential=self._who, count=count)
             async with connection(pool) as db:
@@ -76,13 +78,13 @@ class Guess:
 async def counted(pool: Pool, guess: Guess, wrong: type[Problem]) -> AsyncIterator[None]:
     """Count what happens inside as one attempt, failed where it raises `wrong`. Raises TooManyAttempts.
 
-    A process that dies meanwhile leaves a failure: the safe side.
+    A process that dies meanwhile leaves an attempt under way, which counts for ten seconds.
     """
-    count, at = await guess.take(pool)
+    at = await guess.take(pool)
     try:
         yield
     except wrong:
-        await guess.failed(pool, count)
+        await guess.failed(pool, at)
         raise
     except Problem:
         with contextlib.suppress(Problem):

@@ -58,12 +58,12 @@ async def begin(pool: Pool, device: Caller, body: ClerkSessionBody, *, pins: Pin
     guess = Guess(PIN, store, f"{device.credential}/clerk:{body.clerk}")
     async with connection(pool) as db:
         kept = await SQL["pin"].value(db, store=store, id=body.clerk)
-    count = (await guess.take(pool))[0] if kept else 0
+    at = await guess.take(pool) if kept else None
     pin = body.pin.get_secret_value()
     agreed = await pins.verify(pin, kept)
     if not agreed or kept is None:
-        if kept:
-            await guess.failed(pool, count)
+        if at:
+            await guess.failed(pool, at)
         raise WrongPin
     newer = await pins.hash(pin) if agreed.outdated else None
     id, secret = keys.new_id(), keys.new_secret()

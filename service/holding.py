@@ -32,9 +32,10 @@ from service.models.stores import Store
 SQL = queries.load("reservations")
 
 MOST_ROUNDS = 20
-MOST_TOGETHER = 64  # holds in one statement
+MOST_TOGETHER = 256  # holds in one statement
 LONGEST_QUEUE = 2000  # waiting holds; beyond it the answer is "busy"
 LANES = 3  # statements side by side
+CROWD = 16  # waiting holds for which one more statement sets out
 
 
 @dataclass(slots=True)

@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     )
     twilio_url: HttpUrl = Field(default=HttpUrl("https://api.twilio.com"), description="Twilio's API")
     ovh_service: str = Field(default="", description="OVHcloud's SMS service, sms-ab12345-1")
-    ovh_application_key: str = Field(default="", description="Its application key")
+    ovh_application_key: SecretStr | None = Field(default=None, description="Its application key")
     ovh_application_secret: SecretStr | None = Field(default=None, description="The application's secret")
     ovh_consumer_key: SecretStr | None = Field(default=None, description="The consumer key")
     ovh_replies: bool = Field(

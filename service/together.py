@@ -31,11 +31,12 @@ class _Waiting(Generic[Asked, Answered]):
 class Together(Generic[Asked, Answered]):
     """A queue before some work that is cheaper for many at once.
 
-    An idle one adds no wait: the first request starts at once, alone. `lanes` statements run side by side; those who
-    arrive meanwhile are taken in their order, `most` at a time. Beyond `longest` waiting ones, and while the first of
-    them has waited for `patience` seconds, the answer is Busy: who is let in is served soon. Who has gone before their
-    turn takes nothing. Where the work fails for many, each is tried alone, so that one poisoned request is refused
-    alone.
+    An idle one adds no wait: the first request starts at once, alone. Those who arrive meanwhile are taken in their
+    order, `most` at a time. Up to `lanes` statements run side by side, each further one as soon as a `crowd` waits: a
+    few are served sooner by the statement that is about to end than by one more that gets in its way. Beyond `longest`
+    waiting ones, and while the first of them has waited for `patience` seconds, the answer is Busy: who is let in is
+    served soon. Who has gone before their turn takes nothing. Where the work fails for many, each is tried alone, so
+    that one poisoned request is refused alone.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Together(Generic[Asked, Answered]):
         most: int,
         longest: int,
         lanes: int,
+        crowd: int = 1,
         patience: float = 2.0,
     ) -> None:
         self._work = work
         self._most = most
         self._longest = longest
         self._lanes = lanes
+        self._crowd = crowd
         self._patience = patience
         self._running: set[asyncio.Task[None] | None] = set()
         self._waiting: deque[_Waiting[Asked, Answered]] = deque()
@@ -73,7 +76,7 @@ class Together(Generic[Asked, Answered]):
         self.refuse_when_full()
         waiting: _Waiting[Asked, Answered] = _Waiting(asked, gone)
         self._waiting.append(waiting)
-        if len(self._running) < self._lanes:
+        if not self._running or (len(self._running) < self._lanes and len(self._waiting) >= self._crowd):
             self._running.add(asyncio.create_task(self._run(), context=contextvars.Context()))  # it is nobody's own
         return await waiting.answer
 

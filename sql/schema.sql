@@ -675,6 +675,10 @@ CREATE FUNCTION public.is_counted(p public."position", happened_at timestamp wit
     LANGUAGE sql IMMUTABLE
     RETURN COALESCE((happened_at <= LEAST((p).as_of, (p).counted_at)), false);
 
+CREATE FUNCTION public.lately(moments timestamp with time zone[], span interval) RETURNS timestamp with time zone[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ARRAY(SELECT at.at FROM unnest(lately.moments) at(at) WHERE (at.at > (now() - lately.span)) ORDER BY at.at);
+
 CREATE TABLE public.reservation_line (
     store_id text NOT NULL COLLATE pg_catalog."C",
     reservation_id uuid NOT NULL,
@@ -910,6 +914,7 @@ CREATE TABLE public.attempt (
     kind text NOT NULL,
     subject text NOT NULL COLLATE pg_catalog."C",
     failed_at timestamp with time zone[] NOT NULL,
+    under_way timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
     CONSTRAINT attempt_kind_is_known CHECK ((kind = ANY (ARRAY['pickup_code'::text, 'pin'::text, 'pairing_code'::text])))
 );
 

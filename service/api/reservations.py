@@ -53,7 +53,13 @@ HOLDS: web.AppKey[Holds] = web.AppKey("holds", Together)
 def together(pool: Pool, links: Links, settings: Settings) -> Holds:
     """The queue in which holds travel together."""
     work = partial(holding.hold, pool, links=links, locale=settings.default_locale)
-    return Together(work, most=holding.MOST_TOGETHER, longest=holding.LONGEST_QUEUE, lanes=holding.LANES)
+    return Together(
+        work,
+        most=holding.MOST_TOGETHER,
+        longest=holding.LONGEST_QUEUE,
+        lanes=holding.LANES,
+        crowd=holding.CROWD,
+    )
 
 
 async def hold(call: Call[HoldBody]) -> Answer:

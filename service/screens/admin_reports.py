@@ -1,13 +1,13 @@
 """The day in figures: how each store did, and where people would rather look than read, drawn."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from service import reports, stores
+from service import queries, reports, stores
 from service.api.reading import checked
 from service.callers import Scope
 from service.database import connection
@@ -18,6 +18,8 @@ from service.screens import plots
 from service.screens.admin_devices import stores_of
 from service.screens.admin_frame import Page, endpoint
 from service.screens.plots import Plot
+
+NOW = queries.load("reservations")["now"]
 
 REPORTS = frozenset({Scope.REPORTS})
 
@@ -61,7 +63,7 @@ async def day(page: Page) -> web.Response:
         if one is not None and not found:
             stores.refuse_unknown([one])
         fortnight = await reports.fortnight(db, one, found[0].date) if one else []
-    shown = asked.date or (found[0].date if found else datetime.now(UTC).date())
+        shown = asked.date or (found[0].date if found else (await NOW.value(db)).date())
     return page.show(
         "day.html",
         stores=known,

@@ -1,13 +1,13 @@
 """Webhooks in the administration: where events go, what became of each, and once more, please."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from service import deliveries, webhooks
+from service import deliveries, queries, webhooks
 from service.api.reading import checked
 from service.api.webhooks import refuse_beyond
 from service.callers import Scope
@@ -16,6 +16,8 @@ from service.errors import Problem
 from service.models.webhooks import DeliveriesAsked, ReplayBody, WebhookEndpoint, WebhookEndpointBody
 from service.screens.admin_devices import stores_of
 from service.screens.admin_frame import Form, Page, endpoint, form, once, seeing
+
+NOW = queries.load("reservations")["now"]
 
 ADMIN = frozenset({Scope.ADMIN})
 STATES = ("pending", "sending", "delivered", "dead")
@@ -133,11 +135,12 @@ async def replay(page: Page) -> web.Response:
     """Send one delivery again, or all that were given up in the last week."""
     fields = await form(page.call)
     id: UUID = page.call.id()
-    now = datetime.now(UTC)
-    asked: dict[str, Any] = {"from": now - timedelta(days=7), "to": now + timedelta(minutes=1), "state": "dead"}
-    if one := fields.get("delivery"):
-        asked = {"delivery": one}
     async with transaction(page.call.pool) as db:
+        if one := fields.get("delivery"):
+            asked = {"delivery": one}
+        else:
+            now = await NOW.value(db)
+            asked = {"from": now - timedelta(days=7), "to": now, "state": "dead"}
         await deliveries.replay(db, id, checked(ReplayBody.model_validate, asked), caller=page.visit.caller)
     return seeing(f"/admin/webhooks/{id}?done=replayed")
 

@@ -95,7 +95,7 @@ async def shell(_call: Call[None]) -> web.Response:
         "Content-Security-Policy": content_security(),
         "Cache-Control": ASK_AGAIN,
         "Referrer-Policy": "same-origin",
-        "Permissions-Policy": "camera=(self), fullscreen=(self), screen-wake-lock=(self)",
+        "Permissions-Policy": "camera=(self), fullscreen=(self), geolocation=(), microphone=(), screen-wake-lock=(self)",
     }
     return web.Response(text=text, content_type="text/html", headers=headers)
 

@@ -1,26 +1,39 @@
 -- name: take
--- Count an attempt before it is judged, so that many at once are counted each; no row: `most` failed already, and the
--- quarter of an hour since the last of them is not over.
-insert into attempt (store_id, kind, subject, failed_at)
-values (:store, :kind, :subject, array[now()])
+-- Count an attempt before it is judged, so that many at once are counted each: as one under way, which is forgotten
+-- after ten seconds where its process died. No row: as many as may are under way or failed within fifteen minutes; or
+-- `most` failed, and the quarter of an hour since the last of them is not over.
+insert into attempt (store_id, kind, subject, failed_at, under_way)
+values (:store, :kind, :subject, '{}', array[now()])
 on conflict (store_id, kind, subject) do update
-   set failed_at = case when cardinality(attempt.failed_at) >= :most then '{}'
-                        else array(select at from unnest(attempt.failed_at) at where at > now() - interval '15 minutes' order by at)
-                   end || now()
- where cardinality(attempt.failed_at) < :most
-    or attempt.failed_at[cardinality(attempt.failed_at)] <= now() - interval '15 minutes'
-returning cardinality(failed_at) as count, now() as at;
+   set failed_at = case when cardinality(attempt.failed_at) >= :most then '{}' else lately(attempt.failed_at, '15 minutes') end,
+       under_way = lately(attempt.under_way, '10 seconds') || now()
+ where case when cardinality(attempt.failed_at) >= :most
+            then attempt.failed_at[cardinality(attempt.failed_at)] <= now() - interval '15 minutes'
+            else cardinality(lately(attempt.failed_at, '15 minutes'))
+               + cardinality(lately(attempt.under_way, '10 seconds')) < :most
+       end
+returning now() as at;
 
 -- name: seconds_left
 -- How long until it may be tried again.
-select ceil(extract(epoch from failed_at[cardinality(failed_at)] + interval '15 minutes' - now()))::integer
+select case when cardinality(failed_at) >= :most
+            then ceil(extract(epoch from failed_at[cardinality(failed_at)] + interval '15 minutes' - now()))::integer
+            else 1
+       end
   from attempt
  where store_id = :store and kind = :kind and subject = :subject;
+
+-- name: failed
+-- The attempt was wrong; how many count now.
+update attempt
+   set failed_at = failed_at || now(), under_way = array_remove(under_way, :at)
+ where store_id = :store and kind = :kind and subject = :subject
+returning cardinality(failed_at);
 
 -- name: give_back
 -- The attempt was none: it was right, or was not judged.
 update attempt
-   set failed_at = array_remove(failed_at, :at)
+   set under_way = array_remove(under_way, :at)
  where store_id = :store and kind = :kind and subject = :subject;
 
 -- name: forgive
@@ -39,6 +52,5 @@ select store_id as store, count(*)::integer as count
 -- What nobody asks about any more.
 delete from attempt
  where (store_id, kind, subject) in (select store_id, kind, subject from attempt
-                                      where cardinality(failed_at) = 0
-                                         or failed_at[cardinality(failed_at)] < now() - interval '1 day'
+                                      where lately(failed_at, '1 day') = '{}' and lately(under_way, '10 seconds') = '{}'
                                       limit 1000);

@@ -193,6 +193,9 @@ ASKING_THE_TIME = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow
 MAY_ASK = {
     "service/ids.py",  # ids sort by time, roughly; nothing is decided by them
     "workers/outside.py",  # an endpoint named a moment at which it wants to be asked again
+    "workers/providers/ovh.py",  # OVH wants signatures with its own time: the difference is measured
+    "service/api/callbacks.py",  # how old a provider's signature is, and whether its certificate still holds
+    "service/doctor.py",  # how far this machine's clock is from PostgreSQL's
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service import attempts, codes
+from service.access_errors import TooManyAttempts
 from service.attempts import PICKUP_CODE, Guess
 from service.database import connection
 from service.errors import TooLate, WrongCode
@@ -17,6 +18,8 @@ from tests.shop import Shop, settings_for
 __all__ = ["api"]
 
 LATER = "update attempt set failed_at = array(select at - interval '15 minutes' from unnest(failed_at) at)"
+
+TEN_SECONDS_LATER = "update attempt set under_way = array(select at - interval '10 seconds' from unnest(under_way) at)"
 
 
 def another(code: str) -> str:
@@ -88,11 +91,28 @@ async def test_twenty_devices_that_guess_raise_their_store_s_alarm(api: Api, sho
 async def test_what_failed_a_while_ago_counts_no_more(shop: Shop) -> None:
     guess = Guess(PICKUP_CODE, "lyon", "device:one")
     for _ in range(6):
-        await guess.take(shop.pool)
+        await guess.failed(shop.pool, await guess.take(shop.pool))
     await shop.pool.execute(LATER)
-    assert (await guess.take(shop.pool))[0] == 1
+    with pytest.raises(WrongCode):
+        async with attempts.counted(shop.pool, guess, WrongCode):
+            raise WrongCode
     with pytest.raises(TooLate):
         async with attempts.counted(shop.pool, guess, WrongCode):
             raise TooLate
+    async with connection(shop.pool) as db:
+        assert await attempts.failures(db) == {"lyon": 1}
+
+
+async def test_attempts_whose_process_died_stop_nobody_for_long(shop: Shop) -> None:
+    guess = Guess(PICKUP_CODE, "lyon", "device:one")
+    for _ in range(10):
+        await guess.take(shop.pool)
+    with pytest.raises(TooManyAttempts) as refused:
+        await guess.take(shop.pool)
+    assert refused.value.retry_after == 1
+    await shop.pool.execute(
+        "update attempt set under_way = array(select at - interval '10 seconds' from unnest(under_way) at)"
+    )
+    await guess.failed(shop.pool, await guess.take(shop.pool))
     async with connection(shop.pool) as db:
         assert await attempts.failures(db) == {"lyon": 1}

@@ -13,11 +13,12 @@ from service import settings
 from service.settings import Settings
 
 CANARY = "canary-0123456789-0123456789-0123456789"
+PUBLIC = {"sendgrid_key"}  # it verifies, and opens nothing
 SECRETS = {
     name
     for name, field in Settings.model_fields.items()
     if "SecretStr" in str(field.annotation) or any(word in name for word in ("key", "secret", "token", "password"))
-}
+} - PUBLIC
 GIVEN = {
     "DATABASE_URL": f"postgresql://comptoir:{CANARY}@localhost/comptoir",
     "PUBLIC_URL": "http://shop.example",

@@ -64,7 +64,7 @@ def _ovh(settings: Settings) -> Ovh:
     return Ovh(
         str(settings.ovh_url),
         service=_given(settings.ovh_service, "OVH_SERVICE"),
-        key=_given(settings.ovh_application_key, "OVH_APPLICATION_KEY"),
+        key=_secret(settings.ovh_application_key, "OVH_APPLICATION_KEY"),
         secret=_secret(settings.ovh_application_secret, "OVH_APPLICATION_SECRET"),
         consumer=_secret(settings.ovh_consumer_key, "OVH_CONSUMER_KEY"),
         replies=settings.ovh_replies,
