@@ -88,6 +88,9 @@ def content_security() -> str:
     )
 
 
+MAY = "camera=(self), fullscreen=(self), screen-wake-lock=(self), geolocation=(), microphone=(), payment=(), usb=()"
+
+
 async def shell(_call: Call[None]) -> web.Response:
     """The page of every staff screen; which one it shows, its address says."""
     text = TEMPLATES.get_template("counter.html").render(address=address, import_map=import_map(), version=version())
@@ -95,7 +98,7 @@ async def shell(_call: Call[None]) -> web.Response:
         "Content-Security-Policy": content_security(),
         "Cache-Control": ASK_AGAIN,
         "Referrer-Policy": "same-origin",
-        "Permissions-Policy": "camera=(self), fullscreen=(self), geolocation=(), microphone=(), screen-wake-lock=(self)",
+        "Permissions-Policy": MAY,
     }
     return web.Response(text=text, content_type="text/html", headers=headers)
 
@@ -107,7 +110,7 @@ async def worker(_call: Call[None]) -> web.Response:
     headers = {
         "Cache-Control": ASK_AGAIN,
         "Service-Worker-Allowed": SHELL,
-        "Content-Security-Policy": "default-src 'self'",
+        "Content-Security-Policy": "default-src 'none'; connect-src 'self'; script-src 'self'; frame-ancestors 'none'",
     }
     return web.Response(text=told + files()["sw.js"].decode(), content_type="text/javascript", headers=headers)
 

@@ -13,6 +13,7 @@ from service.api.access import DEVICE_COOKIE
 from service.database import Pool
 from service.errors import Problem
 from tests.screens.conftest import TABLET, Screens, Served
+from tests.shop import Shop
 
 SCANNER = 5  # milliseconds between two keys
 AZERTY = str.maketrans("0123456789aqzwAQZW", "à&é\"'(-è_çqawzQAWZ")
@@ -79,6 +80,15 @@ class Counters:
         await page.get_by_test_id("open").click()
         await expect(page.locator(".live.on")).to_be_visible()
         return page
+
+
+async def became(shop: Shop, order: dict[str, Any], state: str) -> None:
+    """Wait until an order is in a state: what a counter does is sent when it can be."""
+    for _ in range(200):
+        if await shop.state(order) == state:
+            return
+        await asyncio.sleep(0.05)
+    assert await shop.state(order) == state
 
 
 async def scan(page: Page, text: str) -> None:

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from service.database import Pool
 from tests.screens import counters
 from tests.screens.conftest import PATIENCE, PHONE, SMALL_TABLET, TABLET, Screens, Served, axe
-from tests.screens.counters import AZERTY, Counters, heard, lane, panel, scan
+from tests.screens.counters import AZERTY, Counters, became, heard, lane, panel, scan
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,8 @@ async def test_a_device_is_paired_with_a_code(shop: Shop, screens: Screens, tabl
     await page.get_by_role("button", name="Associer").click()
     await expect(page.get_by_role("alert")).to_contain_text("ne convient pas")
     await page.get_by_label("Code d'association").fill(await tablets.pairing_code())
-    await page.get_by_role("button", name="Associer").click()
+    async with page.expect_navigation():  # it begins anew, as a device of the store
+        await page.get_by_role("button", name="Associer").click()
     await expect(page.get_by_role("heading", name="Atelier lyon")).to_be_visible()
     await axe(page)
 
@@ -74,7 +75,7 @@ async def test_a_scan_opens_and_one_touch_hands_over(shop: Shop, tablets: Counte
     await expect(page.get_by_test_id("notice")).to_contain_text("Remise à Camille D.")
     await expect(lane(page, "ready")).to_have_count(0)
     await expect(page.locator(".live .count")).to_have_count(0)  # sent
-    assert await shop.state(ready) == "collected"
+    await became(shop, ready, "collected")
     assert await shop.pool.fetchval("select checked_by from reservation") == "code"
     took = await page.evaluate("performance.measure('all', 'scanned', 'handed-over').duration")
     assert took < 5000, "two touches, and no waiting between them"
@@ -82,7 +83,7 @@ async def test_a_scan_opens_and_one_touch_hands_over(shop: Shop, tablets: Counte
     await expect(panel(page)).to_have_attribute("data-state", "ready")
     await expect(page.locator(".live .count")).to_have_count(0)
     assert await shop.events("reservation.collected") == ["reservation.collected"]
-    assert await shop.state(ready) == "ready"
+    await became(shop, ready, "ready")
 
 
 async def test_scanning_twice_hands_over_whatever_the_layout_and_wherever_the_focus(
@@ -106,7 +107,8 @@ async def test_scanning_twice_hands_over_whatever_the_layout_and_wherever_the_fo
     await scan(page, token)
     await expect(lane(page, "ready")).to_have_count(0)
     await expect(page.locator(".live .count")).to_have_count(0)
-    assert [await shop.state(order) for order in orders] == ["collected"] * 3
+    for order in orders:
+        await became(shop, order, "collected")
     assert len(await shop.events("reservation.collected")) == 3
 
 
@@ -172,11 +174,11 @@ async def test_a_handover_without_a_code_says_how_they_were_recognised(shop: Sho
     await expect(page.locator(".live .count")).to_have_count(0)
     lines = await shop.pool.fetch("select sku, collected, refused from reservation_line order by sku")
     assert [tuple(line) for line in lines] == [("cup", 0, 1), ("tea", 2, 0)]
-    assert await shop.state(ready) == "collected"
+    await became(shop, ready, "collected")
     await page.get_by_role("link", name="History").click()
     await page.get_by_test_id("history-undo").click()
     await expect(page.locator(".live .count")).to_have_count(0)
-    assert await shop.state(ready) == "ready"
+    await became(shop, ready, "ready")
 
 
 async def test_everything_can_be_done_with_keys_alone(shop: Shop, tablets: Counters) -> None:
@@ -203,7 +205,7 @@ async def test_everything_can_be_done_with_keys_alone(shop: Shop, tablets: Count
     await page.keyboard.press("r")
     await expect(page.get_by_test_id("undo")).to_be_visible()
     await expect(page.locator(".live .count")).to_have_count(0)
-    assert await shop.state(ready) == "collected"
+    await became(shop, ready, "collected")
 
 
 async def test_single_keys_can_be_switched_off(shop: Shop, tablets: Counters) -> None:
@@ -217,7 +219,7 @@ async def test_single_keys_can_be_switched_off(shop: Shop, tablets: Counters) ->
     await expect(panel(page)).to_be_visible()
     await page.keyboard.press("r")
     await expect(page.get_by_test_id("find")).to_have_value("r")
-    assert await shop.state(ready) == "ready"
+    await became(shop, ready, "ready")
 
 
 async def test_a_message_is_sent_again_and_what_came_of_it_is_seen(shop: Shop, tablets: Counters) -> None:
