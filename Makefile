@@ -3,6 +3,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+SIDE_BY_SIDE := -n 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test ordeal check migrate docs screens replay bench soak audit lock clean
@@ -21,7 +22,7 @@ demo: setup ## Try it: PostgreSQL, Valkey, five stores, API, worker and shoppers
 	@exec $(BIN)/python -m demo $(ARGS)
 
 test: setup ## Run the tests (ARGS="tests/service -k hold")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 ordeal: setup ## Break everything that can break, and see what holds: some ten minutes (ARGS="--seed 7 --only 18")
 	@$(BIN)/python -m tests.ordeal $(ARGS)
@@ -32,7 +33,7 @@ check: setup ## What CI asks: style, types, imports, migrations, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	.ci/lint-migrations
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 migrate: setup ## Bring the database named by DATABASE_URL up to date
 	@$(BIN)/python -m service.manage migrate

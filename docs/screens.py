@@ -40,6 +40,7 @@ class Scene:
     """A shop in the middle of its day: who has ordered what, and how to get in."""
 
     service: Service
+    key: str
     goods: list[dict[str, Any]] = field(default_factory=list)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     board: str = ""
@@ -85,13 +86,13 @@ Act = Callable[[Page], Awaitable[Any]]
 
 
 class Shot(NamedTuple):
-    """One picture: of what, on what, in which language; `staff`: by a paired tablet; `act`: what is touched first."""
+    """One picture: of what, on what, in which language; `act`: what is touched first."""
 
     name: str
     path: Callable[[Scene], str]
     size: ViewportSize = TABLET
     language: str = "fr"
-    staff: bool = False
+    who: str = "anybody"  # clerk: by a paired tablet; office: with a key
     act: Act | None = None
     whole: bool = False  # as long as the page is
 
@@ -124,9 +125,13 @@ SHOTS: tuple[Shot, ...] = (
     Shot("customer-qr", lambda scene: scene.page("ready"), PHONE, act=_enlarge),
     Shot("customer-short", lambda scene: scene.page("short"), PHONE),
     Shot("customer-question", lambda scene: scene.page("collected"), PHONE),
-    Shot("counter", lambda _: "/counter", TABLET, staff=True, act=_open_counter),
-    Shot("counter-order", lambda _: "/counter", TABLET, "en", staff=True, act=_open_order),
-    Shot("picking", lambda _: "/counter/picking", PHONE, staff=True, act=_open_counter),
+    Shot("counter", lambda _: "/counter", TABLET, who="clerk", act=_open_counter),
+    Shot("counter-order", lambda _: "/counter", TABLET, "en", who="clerk", act=_open_order),
+    Shot("picking", lambda _: "/counter/picking", PHONE, who="clerk", act=_open_counter),
+    Shot("admin-stores", lambda _: "/admin/stores", DESKTOP, who="office"),
+    Shot("admin-day", lambda _: f"/admin/day?store={STORE}", DESKTOP, who="office", whole=True),
+    Shot("admin-messages", lambda _: "/admin/messages", TABLET, who="office"),
+    Shot("admin-webhooks", lambda _: "/admin/webhooks", TABLET, "en", who="office"),
     Shot("board-en", lambda scene: scene.board + "&lang=en", TABLET, "en"),
     Shot("board", lambda scene: scene.board, TELEVISION),
 )
@@ -137,11 +142,14 @@ async def take(browser: Browser, scene: Scene, shot: Shot) -> None:
     context = await browser.new_context(
         locale="fr-FR" if shot.language == "fr" else "en-GB", timezone_id="Europe/Paris", viewport=shot.size
     )
-    if shot.staff:
+    if shot.who == "clerk":
         url = scene.service.url.replace("http:", "https:")
         await context.add_cookies([{"name": DEVICE_COOKIE, "value": scene.device, "url": url}])
     page = await context.new_page()
     await page.goto(scene.service.url + shot.path(scene))
+    if shot.who == "office":
+        await page.fill("[name=key]", scene.key)
+        await page.click("button.big")
     if shot.act is not None:
         await shot.act(page)
     await page.wait_for_timeout(SETTLES)
@@ -157,7 +165,7 @@ async def main(names: list[str]) -> None:
         Service(told["url"], told["api_key"]) as service,
         chromium.launched() as browser,
     ):
-        scene = Scene(service)
+        scene = Scene(service, told["api_key"])
         await scene.prepare()
         await scene.pair()
         for shot in SHOTS:

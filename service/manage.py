@@ -12,8 +12,7 @@ import asyncpg
 from rich.console import Console
 from rich.progress import Progress
 
-from service import audit, checks, doctor, imports, keys, logs, manage_devices, migrations, resealing, settings
-from service.api import openapi, routes
+from service import audit, checks, imports, keys, logs, manage_devices, migrations, resealing, settings
 from service.callers import OPERATOR, Scope
 from service.database import Connection, open_pool, prepare, problems
 from service.errors import Problem
@@ -132,6 +131,8 @@ async def reseal(_asked: argparse.Namespace) -> int:
 
 async def look_over(asked: argparse.Namespace) -> int:
     """Say what is well, what will hurt, and what to do."""
+    from service import doctor  # noqa: PLC0415 -- what no other command needs takes a second to read
+
     marks, worst = {"ok": "  ok", "warn": "WARN", "fail": "FAIL"}, 0
     async for one in doctor.look_over():
         print(
@@ -167,6 +168,8 @@ async def import_file(asked: argparse.Namespace) -> int:
 
 async def print_openapi(_asked: argparse.Namespace) -> int:
     """Print the document."""
+    from service.api import openapi, routes  # noqa: PLC0415 -- likewise
+
     sys.stdout.write(openapi.spell(routes.ENDPOINTS))
     return 0
 

@@ -19,7 +19,7 @@ from tests.demo.conftest import Started
 ORDERS = 120
 SEED = 20_170_508
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = [pytest.mark.ordeal, pytest.mark.timeout(420)]
 
 
 async def killing(demo: Started, over: asyncio.Event) -> list[str]:
@@ -33,9 +33,10 @@ async def killing(demo: Started, over: asyncio.Event) -> list[str]:
                 if what == "flush":
                     async with Redis.from_url(told["redis_url"]) as redis:
                         await redis.flushall()
-                else:  # SIGQUIT is PostgreSQL's immediate shutdown
-                    os.kill(told["pids"][what], signal.SIGQUIT if what == "postgres" else signal.SIGKILL)
-                done.append(what)
+                    done.append(what)
+                elif pid := told["pids"][what]:  # it may be on its way up; SIGQUIT is PostgreSQL's immediate shutdown
+                    os.kill(pid, signal.SIGQUIT if what == "postgres" else signal.SIGKILL)
+                    done.append(what)
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), chance.uniform(0.8, 1.6))
             if over.is_set():

@@ -25,6 +25,7 @@ CALLBACKS = "workers/test_callbacks.py"
 ATTEMPTS = "service/test_attempts.py"
 CLERKS = "service/api/test_clerks.py"
 DEVICES = "service/api/test_devices.py"
+ROLLING = "service/test_rolling.py"
 WEBHOOKS = "workers/test_webhooks.py"
 
 _API_DIES = "test_an_api_dies_and_the_same_key_finds_one_effect"
@@ -151,6 +152,8 @@ CASES = (
         19,
         "SIGTERM under way",
         ("service/test_processes.py", "test_a_request_under_way_is_finished_before_the_end"),
+        (ROLLING, "test_a_process_that_stops_under_load_says_so_first_and_cuts_nobody_off"),
+        (ROLLING, "test_while_it_drains_every_answer_closes_its_connection"),
         (WORKER, "test_sigterm_during_a_sending_finishes_it"),
         (WEBHOOKS, "test_sigterm_during_a_sending_finishes_it"),
     ),
@@ -247,6 +250,7 @@ CASES = (
         (WEBHOOKS, "test_a_redirect_is_not_followed", "test_who_asks_for_rest_is_left_alone"),
         (WEBHOOKS, "test_who_is_gone_is_sent_nothing_more_and_the_owner_is_told"),
         (WEBHOOKS, "test_a_replay_sends_the_same_again"),
+        (WEBHOOKS, "test_a_cloudevent_is_the_same_bytes_at_every_attempt_whatever_changes_meanwhile"),
     ),
     case(
         34,
@@ -269,6 +273,7 @@ CASES = (
         "pickup codes guessed, by one device and by twenty",
         (ATTEMPTS, "test_ten_wrong_pickup_codes_stop_a_device_until_the_window_is_over"),
         (ATTEMPTS, "test_many_guesses_at_once_are_counted_each"),
+        (ATTEMPTS, "test_attempts_whose_process_died_stop_nobody_for_long"),
         (ATTEMPTS, "test_twenty_devices_that_guess_raise_their_store_s_alarm"),
         reason="no Redis is asked, so none can be wiped: failures are rows in PostgreSQL",
     ),
@@ -302,6 +307,7 @@ CASES = (
     case(
         40,
         "names, addresses and codes searched for in everything that is left behind; forgetting and erasing",
+        ("workers/test_canary.py", "test_the_canary_is_heard_nowhere"),
         ("service/test_privacy.py", "test_after_thirty_days_nothing_personal_is_in_a_dump"),
         ("service/test_privacy.py", "test_who_asks_is_forgotten_at_once_and_others_are_not"),
         ("service/api/test_canonical_log.py", "test_nothing_personal_reaches_the_log"),

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, expect
 
 from demo.chromium import PHONE, SMALL_TABLET, TABLET, TELEVISION
 from service import keys
@@ -32,6 +32,7 @@ __all__ = ["PHONE", "SMALL_TABLET", "TABLET", "TELEVISION", "Screens", "Served",
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENCE = 10_000  # milliseconds until something must have appeared; this machine may be busy
+expect.set_options(timeout=PATIENCE)
 INSIDE = ("data:", "blob:", "about:")
 
 

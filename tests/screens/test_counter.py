@@ -124,6 +124,20 @@ async def test_a_wrong_symbol_is_loud_and_opens_nothing(shop: Shop, tablets: Cou
     assert (await heard(page))[-1] == "wrong"
 
 
+async def test_a_shelf_is_scanned_and_a_customers_code_is_none(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 9)
+    order = await shop.confirm(await shop.hold("tea", 1))
+    page = await tablets.open()
+    await lane(page, "preparing").click()
+    await page.get_by_test_id("shelve").click()
+    await scan(page, order["pickup_url"].rpartition("/")[2])
+    await expect(page.get_by_test_id("shelf")).to_have_value("")
+    assert (await heard(page))[-1] == "wrong"
+    await scan(page, "B-12")
+    await became(shop, order, "ready")
+    await expect(lane(page, "ready")).to_contain_text("B-12")
+
+
 async def test_two_tablets_and_a_phone_tell_the_same(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 9)
     left, right, phone = await tablets.open(), await tablets.open(locale="en-GB"), await tablets.open(size=PHONE)

@@ -62,6 +62,8 @@ async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Sho
     await axe(page)
     await page.get_by_test_id("sheet-done").click()
     await expect(page.get_by_test_id("placing")).to_contain_text("Camille D.")
+    await scan(page, second["pickup_url"].rpartition("/")[2])
+    await expect(page.get_by_test_id("last-scan")).to_contain_text("Quelle étagère")
     await scan(page, "B-12")
     await expect(page.get_by_test_id("last-scan")).to_contain_text("étagère B-12")
     await scan(page, TEA)

@@ -53,12 +53,13 @@ async def running(database_url: str, port: int, *arguments: str) -> AsyncIterato
 
 
 async def alive(session: aiohttp.ClientSession, port: int) -> bool:
-    """Whether somebody answers, now or within ten seconds."""
-    last = time.monotonic() + 10
+    """Whether somebody is ready, now or within half a minute."""
+    last = time.monotonic() + 30
     while time.monotonic() < last:
         with suppress(aiohttp.ClientError):
             async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
-                return answer.status == 200
+                if answer.status == 200:
+                    return True
         await asyncio.sleep(0.05)
     return False
 

@@ -60,6 +60,11 @@ export function recognise(typed) {
   return { kind: "text", value: said };
 }
 
+// Whether it may name a shelf: a customer's QR code and an item's barcode don't.
+export function isShelf(typed) {
+  return !["token", "gtin"].includes(recognise(typed).kind);
+}
+
 export function spaced(code) {
   return code ? `${code.slice(0, 3)}\u00a0${code.slice(3)}` : "";
 }

@@ -6,6 +6,7 @@ import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
 import { called, forget, isOpen, merge, replace } from "./cards.js";
 import * as clock from "./clock.js";
+import { isShelf } from "./codes.js";
 import { close, handOver, hits, notice, open, proof, query, remember, room, scanned, search, selected, sheet, tell, undo, waiting } from "./deeds.js";
 import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
 import { clerkSwitch, Header, help, readAddress } from "./header.js";
@@ -86,6 +87,10 @@ function heard(text) {
 }
 
 function fillShelf(text) {
+  if (!isShelf(text)) {
+    sounds.play("wrong");
+    return tell("bad", say("say_shelf"));
+  }
   const field = document.querySelector("input[name=shelf]");
   field.value = text.trim().slice(0, 32);
   field.dispatchEvent(new Event("input", { bubbles: true }));
