@@ -10,7 +10,7 @@ from service.database import Pool
 from service.screens import counter, rendering
 from tests.screens import counters
 from tests.screens.conftest import PHONE, Screens, Served, axe
-from tests.screens.counters import Counters, heard, scan
+from tests.screens.counters import Counters, became, heard, scan
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -69,8 +69,9 @@ async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Sho
     await scan(page, TEA)
     await expect(page.get_by_test_id("placing")).to_contain_text("Noé P.")
     await scan(page, "C4")
-    await expect(page.locator(".live .count")).to_have_count(0)
     await expect(page.get_by_test_id("stop")).to_have_count(0)
+    await became(shop, first, "ready")
+    await became(shop, second, "ready")
     rows = await shop.pool.fetch("select id::text, state, shelf from reservation")
     assert {row["id"]: (row["state"], row["shelf"]) for row in rows} == {
         first["id"]: ("ready", "B-12"),
