@@ -3,7 +3,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
-SIDE_BY_SIDE := -n 4 --dist loadfile
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test ordeal check migrate docs screens replay bench soak audit lock clean

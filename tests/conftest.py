@@ -17,6 +17,14 @@ pytest_plugins = ["tests.shop", "tests.browser"]
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "250", "shared_buffers": "128MB"}
 
 
+LONGEST = ("workers", "demo", "screens", "ordeal")  # folders whose files take longest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that nobody waits for one file at the end."""
+    items.sort(key=lambda item: not set(LONGEST) & set(item.path.parts))
+
+
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A folder for this run."""
