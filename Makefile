@@ -3,7 +3,6 @@
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test ordeal check migrate docs screens replay bench soak audit lock clean
@@ -22,7 +21,7 @@ demo: setup ## Try it: PostgreSQL, Valkey, five stores, API, worker and shoppers
 	@exec $(BIN)/python -m demo $(ARGS)
 
 test: setup ## Run the tests (ARGS="tests/service -k hold")
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	@.ci/test $(ARGS)
 
 ordeal: setup ## Break everything that can break, and see what holds: some ten minutes (ARGS="--seed 7 --only 18")
 	@$(BIN)/python -m tests.ordeal $(ARGS)
@@ -33,7 +32,7 @@ check: setup ## What CI asks: style, types, imports, migrations, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	.ci/lint-migrations
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	.ci/test
 
 migrate: setup ## Bring the database named by DATABASE_URL up to date
 	@$(BIN)/python -m service.manage migrate

@@ -9,6 +9,7 @@ from tests.demo.conftest import Started
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.alone
 async def test_the_last_card_of_a_busy_evening_is_there_within_a_second(open_shop: Started, browser: Browser) -> None:
     spent = await evening.spend(await open_shop.told(), browser, seconds=20)
     assert len(spent.cards) >= 4

@@ -1,9 +1,12 @@
 """A soak of fifteen seconds: every answer is right, and what grows is noticed."""
 
+import pytest
+
 from bench import soak, soak_chart
 from bench.growth import Series, verdict
 
 
+@pytest.mark.alone
 async def test_fifteen_seconds_of_mixed_life_are_measured_from_every_side_and_proved() -> None:
     series = await soak.spend(15, rate=60, every=2)
     seen = {one.name for one in series}

@@ -110,6 +110,7 @@ def memory(api: Api) -> int:
     return int(line.split()[1]) // 1024
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seconds", TOO_MUCH)
 @pytest.mark.timeout(240)
 async def test_beyond_its_capacity_it_serves_as_before_and_refuses_the_rest_at_once(
@@ -131,7 +132,7 @@ async def test_beyond_its_capacity_it_serves_as_before_and_refuses_the_rest_at_o
     assert much["answers"].keys() <= {"201", "503"}, much
     served = much["answers"]["201"]
     assert served["count"] / much["seconds"] > rate / 4
-    assert served["p99"] < 8000, much  # of which the waiting is bounded; whoever asks shares the processors
+    assert served["p99"] < 6000, much  # of which two seconds in the queue; whoever asks shares the processors
     assert after - before < 150
     await asyncio.sleep(2)
     began = time.monotonic()

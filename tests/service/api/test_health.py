@@ -113,6 +113,7 @@ async def test_redis_is_reported_and_never_required(pool: Pool, database_url: st
             assert (told.status, told.json["redis"]) == (200, state)
 
 
+@pytest.mark.alone
 async def test_without_postgresql_answers_come_within_five_seconds_and_recover(shop: Shop, database_url: str) -> None:
     await shop.stock("tea", 5)
     async with detour(database_url) as (hole, url):
@@ -128,7 +129,7 @@ async def test_without_postgresql_answers_come_within_five_seconds_and_recover(s
                 api.get("/v1/stores/lyon", key=key),
                 api.get("/metrics", key=""),
             )
-            assert time.monotonic() - started < 6  # the promise is five; whoever asks shares the processors
+            assert time.monotonic() - started < 5
             assert (ready.status, ready.json["reason"]) == (503, "PostgreSQL does not answer.")
             assert alive.status == 200
             assert (read.status, read.json["code"]) == (503, "unavailable")
