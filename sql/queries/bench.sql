@@ -9,7 +9,7 @@ select current_setting(:name);
 -- name: open_stores
 -- Stores to be measured, always open, spread over France.
 insert into store (id, name, time_zone, latitude, longitude)
-select 's' || lpad(n::text, 2, '0'), 'Store ' || n, 'Europe/Paris', 43 + (n * 7919 % 7000) / 1000.0, -1 + (n * 104729 % 8000) / 1000.0
+select 's' || lpad(n::text, greatest(2, length(n::text)), '0'), 'Store ' || n, 'Europe/Paris', 43 + (n * 7919 % 7000) / 1000.0, -1 + (n * 104729 % 8000) / 1000.0
   from generate_series(:first::integer, :last::integer) n;
 
 -- name: list_items
