@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(results.table(rows))
     print("Every answer was what it should be, and the check of every promise is clean.")
     if asked.to is not None:
+        asked.to.mkdir(parents=True, exist_ok=True)
         results.keep(rows, asked.to)
         (asked.to / "results.svg").write_text(chart.draw(rows))
     return 0
