@@ -26,7 +26,7 @@ Seen = Callable[[str], None]
 
 HOLDS = "/v1/stores/lyon/reservations"
 
-TOO_MUCH = [pytest.param(10.0), pytest.param(60.0, marks=pytest.mark.ordeal)]
+TOO_MUCH = [pytest.param(4.0), pytest.param(60.0, marks=pytest.mark.ordeal)]
 
 
 async def generate(caller: Caller, apis: list[Api], **load: Any) -> dict[str, Any]:
