@@ -118,12 +118,14 @@ select 'an end leaves no claim' as promise, r.store_id as store, r.id::text as s
 -- A first answer that says "made" names a reservation of its store, and no two of them the same one.
 select 'a key made one reservation' as promise, i.store_id as store, i.key as subject,
        'one reservation of its own' as expected, coalesce(min(r.id::text), 'none') || ' of ' || count(*) as found
-  from (select store_id, key, made ->> 'id' as id, count(*) over (partition by store_id, made ->> 'id') as keys
-          from (select store_id, key, case when left(body, 1) = '{' then body::jsonb end as made
-                  from idempotency
-                 where status = 201 and operation = format('POST /v1/stores/%s/reservations', store_id)) kept
+  from (select store_id, key, id, count(*) over (partition by store_id, id) as keys
+          from (select store_id, key, made, case when made ->> 'id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                                                 then (made ->> 'id')::uuid end as id -- as the key of reservation has it
+                  from (select store_id, key, case when left(body, 1) = '{' then body::jsonb end as made
+                          from idempotency
+                         where status = 201 and operation = format('POST /v1/stores/%s/reservations', store_id)) kept) named
          where made is not null) i
-  left join reservation r on r.store_id = i.store_id and r.id::text = i.id
+  left join reservation r on r.store_id = i.store_id and r.id = i.id
  where r.id is null or i.keys > 1
  group by i.store_id, i.key;
 

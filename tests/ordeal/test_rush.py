@@ -26,7 +26,7 @@ Seen = Callable[[str], None]
 
 HOLDS = "/v1/stores/lyon/reservations"
 
-TOO_MUCH = [pytest.param(4.0), pytest.param(60.0, marks=pytest.mark.ordeal)]
+TOO_MUCH = [pytest.param(10.0), pytest.param(60.0, marks=pytest.mark.ordeal)]
 
 
 async def generate(caller: Caller, apis: list[Api], **load: Any) -> dict[str, Any]:
@@ -132,7 +132,7 @@ async def test_beyond_its_capacity_it_serves_as_before_and_refuses_the_rest_at_o
     assert much["answers"].keys() <= {"201", "503"}, much
     served = much["answers"]["201"]
     assert served["count"] / much["seconds"] > rate / 4
-    assert served["p99"] < 6000, much  # of which two seconds in the queue; whoever asks shares the processors
+    assert served["p99"] < 4500, much
     assert after - before < 150
     await asyncio.sleep(2)
     began = time.monotonic()
