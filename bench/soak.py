@@ -41,7 +41,7 @@ MAY_GROW: dict[str, tuple[str, float, float]] = {
 }
 """By the first word of a series' name: its unit, and the factor and the rest by which the last third may be more."""
 
-SMALL = MEBIBYTE  # a table below this many bytes is judged as a whole: a page more or less says nothing of its rows
+SMALL = MEBIBYTE  # a table of fewer bytes counts as so many: a page more or less says nothing of its rows
 
 
 class Samples:
@@ -108,7 +108,7 @@ async def _look(shop: Shop, life: Life, samples: Samples) -> None:
             samples.note(f"late {what}", seconds)
         for row in await SQL["tables"].rows(db, names=TABLES):
             rows = max(row["live"], 1)
-            samples.note(f"bytes {row['name']}", max(row["bytes"], SMALL) / rows if row["bytes"] > SMALL else 0)
+            samples.note(f"bytes {row['name']}", max(row["bytes"], SMALL) / rows)
             samples.note(f"dead {row['name']}", row["dead"])
         await SQL["overdue"].run(db, store=FORGETFUL)
 

@@ -19,7 +19,7 @@ from tests.demo.conftest import Started
 ORDERS = 120
 SEED = 20_170_508
 
-pytestmark = [pytest.mark.ordeal, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(420)]
 
 
 async def killing(demo: Started, over: asyncio.Event) -> list[str]:

@@ -36,12 +36,13 @@ async def test_five_hundred_shoppers_share_a_hundred_units(shop: Shop) -> None:
     assert sum(isinstance(answer, OutOfStock) for answer in answers) == 400
 
 
+@pytest.mark.alone
 async def test_crossing_baskets_never_deadlock(shop: Shop) -> None:
     await shop.stock("tea", 1000)
     await shop.stock("cup", 1000)
     before = await shop.pool.fetchval("select deadlocks from pg_stat_database where datname = current_database()")
     crossing = [(("tea", 1), ("cup", 1)), (("cup", 1), ("tea", 1))]
-    answers = await asyncio.gather(*(shop.ask(*crossing[n % 2]) for n in range(120)))
+    answers = await asyncio.gather(*(shop.ask(*crossing[n % 2]) for n in range(300)))
     assert all(isinstance(answer, Kept) for answer in answers)
     await shop.pool.execute("select pg_stat_clear_snapshot()")
     after = await shop.pool.fetchval("select deadlocks from pg_stat_database where datname = current_database()")
