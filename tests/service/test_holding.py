@@ -4,6 +4,8 @@ import asyncio
 import json
 from datetime import timedelta
 
+import pytest
+
 from service.errors import IdempotencyInFlight, IdempotencyKeyReused, OrderDiffers, OutOfStock, SlotFull, UnknownSku
 from service.idempotency import Kept
 from tests.shop import Shop
