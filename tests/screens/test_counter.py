@@ -130,6 +130,7 @@ async def test_a_shelf_is_scanned_and_a_customers_code_is_none(shop: Shop, table
     page = await tablets.open()
     await lane(page, "preparing").click()
     await page.get_by_test_id("shelve").click()
+    await expect(page.get_by_test_id("shelf")).to_be_visible()
     await scan(page, order["pickup_url"].rpartition("/")[2])
     await expect(page.get_by_test_id("shelf")).to_have_value("")
     assert (await heard(page))[-1] == "wrong"
