@@ -108,7 +108,9 @@ class Settings(BaseSettings):
     ovh_application_secret: SecretStr | None = Field(default=None, description="The application's secret")
     ovh_consumer_key: SecretStr | None = Field(default=None, description="The consumer key")
     ovh_replies: bool = Field(
-        default=False, description="Whether OVHcloud sends from a number that can be replied to, not from SMS_SENDER"
+        default=False,
+        description="Whether OVHcloud sends what holds no link from a number that can be replied to, "
+        "not from SMS_SENDER",
     )
     ovh_url: HttpUrl = Field(default=HttpUrl("https://eu.api.ovh.com/1.0"), description="OVHcloud's API")
     brevo_key: SecretStr | None = Field(default=None, description="Brevo's API key")

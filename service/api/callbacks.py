@@ -73,11 +73,12 @@ async def from_twilio(call: Call[None]) -> web.Response:
     return web.Response(text=_EMPTY, content_type="text/xml")
 
 
-async def from_ovh(call: Call[None]) -> Answer:
-    """A receipt, in the query, or a reply. OVHcloud signs nothing: the address is the secret."""
+async def from_ovh(call: Call[None]) -> web.Response:
+    """A receipt, in the query, or a reply. OVHcloud signs nothing: the address is the secret. It asks for a 200."""
     _check_secret(call)
     _, text = await _body(call)
-    return await _keep(call, "ovh", {_told_apart(call.request.query_string, text): text})
+    await _keep(call, "ovh", {_told_apart(call.request.query_string, text): text})
+    return web.Response(text="", content_type="text/plain")
 
 
 async def from_brevo(call: Call[None]) -> Answer:
@@ -151,13 +152,22 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answers={200: None},
         media="text/xml",
     ),
-    _endpoint("GET", "ovh/{secret}", from_ovh, "Take a receipt or a reply from OVHcloud"),
+    _endpoint(
+        "GET",
+        "ovh/{secret}",
+        from_ovh,
+        "Take a receipt or a reply from OVHcloud",
+        answers={200: None},
+        media="text/plain",
+    ),
     _endpoint(
         "POST",
         "ovh/{secret}",
         from_ovh,
         "Take a receipt or a reply from OVHcloud, posted",
         takes=("application/x-www-form-urlencoded", "application/json"),
+        answers={200: None},
+        media="text/plain",
     ),
     _endpoint("POST", "brevo/{secret}", from_brevo, "Take a report from Brevo", takes=("application/json",)),
     _endpoint("POST", "sendgrid", from_sendgrid, "Take reports from SendGrid", takes=("application/json",)),

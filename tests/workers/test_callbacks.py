@@ -61,6 +61,9 @@ async def test_twilio_s_receipt_finds_the_message_by_the_id_in_its_address(shop:
         ("ovh", {"id": "sms-1", "ptt": "4", "description": "1"}, "sms", ("delivered", None)),
         ("ovh", {"id": "sms-1", "ptt": "3", "description": "0"}, "sms", ("accepted", None)),
         ("ovh", {"id": "sms-1", "ptt": "29", "description": "2"}, "sms", ("failed", "ovh_29")),
+        ("ovh", {"id": "sms-1", "ptt": "6"}, "sms", ("accepted", None)),
+        ("ovh", {"id": "sms-1", "ptt": "0", "dlr": "1", "description": "Success"}, "sms", ("delivered", None)),
+        ("ovh", {"id": "sms-1", "ptt": "5", "description": "Failed"}, "sms", ("failed", "ovh_5")),
     ],
 )
 async def test_ovh_s_receipt_finds_it_by_its_own_number(
@@ -69,6 +72,27 @@ async def test_ovh_s_receipt_finds_it_by_its_own_number(
     await shop.pool.execute("update notification set provider = 'ovh' where channel = 'sms'")
     assert await call(shop, provider, "", query=urlencode(body)) == "receipt"
     assert await state(shop, told[channel]) == expected
+
+
+async def test_ovh_posts_what_a_customer_wrote(shop: Shop, told: dict[str, UUID]) -> None:
+    form = {
+        "id": "9",
+        "keyword": "X1",
+        "message": "STOP",
+        "senderid": PHONE,
+        "shortcode": "38069",
+        "tag": str(told["sms"]),
+    }
+    assert await call(shop, "ovh", urlencode(form)) == "reply"
+    async with transaction(shop.pool) as db:
+        assert await OptOuts(shop.settings).is_out(db, "sms", PHONE)
+
+
+@pytest.mark.parametrize("spelt", ["{}", '["{}"]', ["{}"]])
+async def test_brevo_spells_a_tag_alone_or_in_a_list(shop: Shop, told: dict[str, UUID], spelt: str | list[str]) -> None:
+    tag = json.loads(json.dumps(spelt).replace("{}", str(told["sms"])))
+    assert await call(shop, "brevo", {"to": PHONE[1:], "msg_status": "delivered", "tag": tag}) == "receipt"
+    assert await state(shop, told["sms"]) == ("delivered", None)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +138,18 @@ async def test_reports_on_smtp_find_an_e_mail_by_its_message_id(
     await shop.pool.execute("update notification set provider_ref = null where channel = 'email'")
     assert await call(shop, provider, body) == "receipt"
     assert await state(shop, told["email"]) == expected
+
+
+async def test_ses_tells_our_message_id_among_the_headers(shop: Shop, told: dict[str, UUID]) -> None:
+    ours = {"name": "Message-ID", "value": f"<{told['email']}@localhost.example>"}
+    mail = {
+        "messageId": "0100",
+        "headers": [{"name": "To", "value": "x"}, ours],
+        "commonHeaders": {"messageId": "0100"},
+    }
+    body = {"Type": "Notification", "Message": json.dumps({"eventType": "Delivery", "mail": mail})}
+    assert await call(shop, "ses", body) == "receipt"
+    assert await state(shop, told["email"]) == ("delivered", None)
 
 
 async def test_a_receipt_that_comes_before_its_message_is_known_waits_for_it(shop: Shop, told: dict[str, UUID]) -> None:

@@ -8,7 +8,7 @@ from service.messages.letters import Letter
 from service.receipts import Report
 from service.replies import Written
 from workers.providers.asking import SECONDS, Api, Said
-from workers.providers.carrier import NotNow, OptedOut, Refused
+from workers.providers.carrier import InDoubt, NotNow, OptedOut, Refused
 from workers.providers.reading import id_in
 
 _ABOUT_THE_RECIPIENT = ("recipient", "phone", "mobile", "to is not valid", "email is not valid")
@@ -28,7 +28,9 @@ STATES = {
     "blacklisted": "failed",
 }
 """What its words mean for a message; those that are not here (opened, click, deferred, …) change nothing."""
-OUT = frozenset({"unsubscribe", "unsubscribed", "spam", "blacklisted"})
+OUT = frozenset({"unsubscribe", "unsubscribed", "spam", "complaint", "blacklisted"})
+TAKEN = "duplicate_parameter"  # it has met this idempotencyKey within half an hour
+MOST_EVENTS = 50  # that are looked at
 
 
 class _Brevo:
@@ -55,11 +57,13 @@ class _Brevo:
         return str(said.at("/messageId"))
 
     async def look_up(self, letter: Letter) -> str | None:
-        """What Brevo calls it, where anything has happened to a message with its tag."""
-        query = {"tags": str(letter.id), "limit": "1"}
+        """What Brevo calls it, where anything has happened to a message with its tag, and not to another."""
+        tag = str(letter.id)
+        query = {"tags": tag, "limit": str(MOST_EVENTS)}
         said = await self._api.ask("GET", self._looking, params=query, looking=True)
-        found = said.at("/events/0/messageId")
-        return str(found) if found else None
+        found = (event["messageId"] for event in said.at("/events") or [] if tag in str(event.get("tag") or tag))
+        name = next(found, None)
+        return None if name is None else str(name)
 
     async def close(self) -> None:
         """Hang up."""
@@ -103,9 +107,14 @@ class BrevoEmail(_Brevo):
         return {**message, "htmlContent": html} if html is not None else message
 
 
-def _refusal(said: Said) -> NotNow | Refused:
-    """What Brevo says of the recipient is for ever; of us, our key and our credits, it can be mended."""
+def _refusal(said: Said) -> NotNow | Refused | InDoubt:
+    """What Brevo says of the recipient is for ever; of us, our key and our credits, it can be mended.
+
+    What it has met before may have gone out, when its answer was lost.
+    """
     code, words = said.at("/code") or f"http_{said.status}", str(said.at("/message") or "").lower()
+    if code == TAKEN:
+        return InDoubt(f"brevo_{code}")
     if "unsubscribed" in words or "blacklisted" in words or "blocklisted" in words:
         return OptedOut(f"brevo_{code}")
     forever = code == "invalid_parameter" and any(about in words for about in _ABOUT_THE_RECIPIENT)
@@ -119,14 +128,14 @@ def read(_query: str, body: str) -> Report | Written:
     address = f"+{str(said['to']).lstrip('+')}" if channel == "sms" else said.get("email")
     if status == "replied":
         return Written("brevo", str(address), str(said.get("reply", "")))
-    tags = said.get("tags") or [said.get("tag")]
+    tags = str(said.get("tags") or said.get("tag") or "")  # one, alone or in a list, which may be spelt as JSON
     state = STATES.get(status)
     ref = said.get("messageId") or said.get("message-id")
     return Report(
         provider="brevo",
         carrier="brevo",
         status=status,
-        id=id_in(str(tags[0]).strip('[]"')),
+        id=id_in(tags.strip("[]'\"")),
         ref=None if ref is None else str(ref),
         state=state,
         reason=f"brevo_{status}" if state == "failed" else None,

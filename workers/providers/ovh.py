@@ -17,9 +17,9 @@ VALID_MINUTES = 2880
 CLOCK_SECONDS = 3600.0  # for how long the difference between their clock and ours is believed
 MOST_JOBS = 20  # that are looked at one by one
 
-UNDER_WAY = frozenset({"0", "1", "2", "3"})  # ptt
+UNDER_WAY = frozenset({"0", "1", "2", "3", "6"})  # ptt; of 6 nobody can tell
 ARRIVED = "4"
-SUCCESS = "1"  # description
+SUCCESS = "1"  # the code of the receipt
 FAILURES = frozenset({"2", "16"})
 
 
@@ -42,7 +42,11 @@ class Ovh:
         self._compared_at = -CLOCK_SECONDS
 
     async def send(self, letter: Letter) -> str:
-        """Hand it over as a job of its own; OVHcloud's number for it."""
+        """Hand it over as a job of its own; OVHcloud's number for it.
+
+        OVHcloud blocks links from its number that can be replied to: what holds one goes out from the sender.
+        """
+        replies = self._replies and "://" not in letter.text
         job: dict[str, Any] = {
             "message": letter.text,
             "receivers": [letter.recipient],
@@ -52,10 +56,10 @@ class Ovh:
             "noStopClause": True,  # nothing here is advertising
             "priority": "high",
             "validityPeriod": VALID_MINUTES,
-            "senderForResponse": self._replies,
+            "senderForResponse": replies,
             "tag": str(letter.id),
         }
-        if not self._replies:
+        if not replies:
             job["sender"] = letter.sender
         said = await self._ask("POST", f"{self._service}/jobs", job)
         if not said.done:  # of us, of our rights and credits: it can be mended
@@ -99,15 +103,20 @@ class Ovh:
 
 
 def read(query: str, body: str) -> Report | Written:
-    """What OVHcloud called to say: a receipt (`ptt` is its code), or what a customer wrote; in the query or posted."""
+    """What OVHcloud called to say: a receipt, in the query (`ptt` says where it is), or what a customer wrote, posted.
+
+    Receipts are as in its guide to SMS users, where `description` is the receipt's code; RaspiSMS reads it from `dlr`.
+    Replies are in no guide, and as Aidants Connect took them: id, message, senderid, shortcode, tag.
+    """
     said = {name: values[0] for name, values in parse_qs(query or body, keep_blank_values=True).items()}
     if "ptt" not in said:
         phone = said.get("sender") or said["senderid"]
         return Written("ovh", phone if phone.startswith("+") else f"+{phone.removeprefix('00')}", said["message"])
-    ptt, description = said["ptt"], said.get("description")
-    if ptt == ARRIVED or description == SUCCESS:
+    ptt = said["ptt"]
+    code = next((code for code in (said.get("description", ""), said.get("dlr", "")) if code.isdecimal()), None)
+    if ptt == ARRIVED or code == SUCCESS:
         state = "delivered"
-    elif description in FAILURES or (ptt not in UNDER_WAY and description is None):
+    elif code in FAILURES or (ptt not in UNDER_WAY and code is None):
         state = "failed"
     else:
         state = "accepted"

@@ -1,7 +1,8 @@
 """Reports of Amazon SES on what `smtp` sends through it, brought by SNS; and the one question that SNS asks first."""
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import aiohttp
 
@@ -40,11 +41,18 @@ def read(_query: str, body: str) -> Report | Confirmation:
         provider="ses",
         carrier="smtp",
         status=f"{kind} {bounce}".strip(),
-        id=id_in(str(said["mail"].get("commonHeaders", {}).get("messageId", ""))),
+        id=_id_of(said["mail"]),
         state=state,
         reason=f"ses_{kind} {bounce}".strip().lower() if state == "failed" else None,
         opted_out=("email", address) if address else None,
     )
+
+
+def _id_of(mail: dict[str, Any]) -> UUID | None:
+    """Our id, from the Message-ID as we wrote it: SES sends under its own, and may name that one instead of ours."""
+    names = [header["value"] for header in mail.get("headers", []) if header["name"].lower() == "message-id"]
+    names.append(mail.get("commonHeaders", {}).get("messageId", ""))
+    return next((id for name in names if (id := id_in(str(name))) is not None), None)
 
 
 async def confirm(confirmation: Confirmation) -> bool:

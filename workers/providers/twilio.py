@@ -12,7 +12,7 @@ from workers.providers.carrier import NotNow, OptedOut, Refused
 from workers.providers.reading import id_in
 
 STOPPED = 21610  # the recipient replied STOP to this sender
-NO_SUCH_NUMBER = frozenset({21211, 21214, 21217, 21265, 21401, 21407, 21421, 21612, 21614, 21635})
+NO_SUCH_NUMBER = frozenset({21211, 21214, 21265, 21612, 21614, 21635})
 """What is wrong with the recipient, for ever; whatever else Twilio says of us can be mended meanwhile."""
 NOT_SENT = frozenset({"failed", "undelivered", "canceled"})
 

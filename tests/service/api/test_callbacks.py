@@ -168,14 +168,14 @@ async def test_who_signs_nothing_must_know_the_address(api: Api, provider: str) 
     assert await kept(api) == []
     for _ in range(2):
         told = await api.request("POST", f"/callbacks/{provider}/{SECRET}", data=body, key="", headers=headers)
-        assert told.status == 204
+        assert told.status == {"ovh": 200, "brevo": 204}[provider]
     assert len(await kept(api)) == 1
 
 
 async def test_ovh_calls_with_a_query(api: Api) -> None:
     for ptt in ("3", "4", "4"):
         told = await api.get(f"/callbacks/ovh/{SECRET}?id=17&ptt={ptt}&description=1", key="")
-        assert told.status == 204
+        assert (told.status, told.text) == (200, "")
     assert len(await kept(api)) == 2
 
 

@@ -36,8 +36,8 @@ class Books:
         body = asked.json
         tag = body.get("tag") or body["tags"][0]
         id = 1511882900176220 if "tag" in body else "<202611@smtp-relay.mailin.fr>"
-        self.events.append({"messageId": id, "tag": tag, "event": "requests"})
-        return {"messageId": id, "reference": "ab1cde2fgh3i4jklmno", "smsCount": 1}
+        self.events.append({"messageId": str(id), "tag": tag, "event": "requests"})
+        return {"messageId": id}
 
 
 @pytest.fixture
@@ -94,6 +94,7 @@ async def test_an_e_mail_has_both_its_forms_and_its_id(mail: BrevoEmail, server:
         (400, "invalid_parameter", "recipient is blacklisted", OptedOut),
         (401, "unauthorized", "Key not found", NotNow),
         (402, "not_enough_credits", "SMS credits are not enough", NotNow),
+        (400, "duplicate_parameter", "idempotencyKey is duplicated", InDoubt),
         (429, "too_many_requests", "", NotNow),
         (500, "", "", NotNow),
         (504, "", "", InDoubt),
@@ -118,3 +119,8 @@ async def test_a_doubt_is_cleared_by_the_tag(sms: BrevoSms, mail: BrevoEmail, se
         with pytest.raises(InDoubt):
             await carrier.send(letter)
         assert await carrier.look_up(letter) == name
+
+
+async def test_what_happened_to_others_clears_no_doubt(sms: BrevoSms, server: Exchange) -> None:
+    server.usual = lambda _: {"events": [{"messageId": "1", "tag": "another", "event": "sent"}]}
+    assert await sms.look_up(TEXT) is None

@@ -36,6 +36,7 @@ class Books:
                 "invalidReceivers": self.invalid,
                 "validReceivers": [] if self.invalid else asked.json["receivers"],
                 "totalCreditsRemoved": 1,
+                "tag": asked.json["tag"],
             }
         if asked.path == "/1.0/sms/sms-ab12345-1/outgoing":
             return [id for id, tag in self.sent.items() if tag == asked.query["tag"]]
@@ -99,6 +100,13 @@ async def test_who_wants_replies_sends_from_a_number(server: Exchange) -> None:
     await carrier.close()
     assert server.sent[0].json["senderForResponse"] is True
     assert "sender" not in server.sent[0].json
+
+
+async def test_a_link_goes_out_from_the_sender_since_the_number_may_carry_none(server: Exchange) -> None:
+    carrier = made(server, replies=True)
+    await carrier.send(replace(TEXT, text=f"{TEXT.text} https://shop.example/p/1"))
+    await carrier.close()
+    assert (server.sent[0].json["senderForResponse"], server.sent[0].json["sender"]) == (False, "ATELIER")
 
 
 async def test_a_number_that_is_none_is_refused(ovh: Ovh, books: Books) -> None:

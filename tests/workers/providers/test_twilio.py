@@ -79,6 +79,7 @@ async def test_a_messaging_service_sends_in_its_own_name(server: Exchange) -> No
         (400, 21211, Refused),
         (400, 21614, Refused),
         (401, 20003, NotNow),
+        (400, 21401, NotNow),
         (400, 21606, NotNow),
         (429, 20429, NotNow),
         (500, None, NotNow),
