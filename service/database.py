@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     Pool = asyncpg.Pool[asyncpg.Record]
-    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
+    Borrowed = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Connection = Borrowed | asyncpg.Connection[asyncpg.Record]
 else:
     Pool = asyncpg.Pool
+    Borrowed = asyncpg.pool.PoolConnectionProxy
     Connection = asyncpg.Connection
 
 SQL = queries.load("traces")
@@ -32,6 +34,8 @@ SESSION = {
     "idle_in_transaction_session_timeout": "10s",
     "synchronous_commit": "on",  # an accepted request is on disk before its answer leaves
 }
+
+PATIENCE_SECONDS = 3  # for a connection
 
 _AWAY = (
     asyncpg.PostgresConnectionError,
@@ -91,8 +95,29 @@ def problems() -> "Iterator[None]":
 async def connection(pool: Pool) -> AsyncIterator[Connection]:
     """Take a connection for a few statements, each on its own."""
     with problems():
-        async with pool.acquire(timeout=3) as db:
+        async with asyncio.timeout(PATIENCE_SECONDS):  # unlike acquire's own, this costs no task
+            db = await pool.acquire()
+        try:
             yield db
+        finally:
+            _give_back(pool, db)
+
+
+def _give_back(pool: Pool, db: Borrowed) -> None:
+    """Give a connection back without waiting until the pool has it: what was asked of it is done."""
+    task = asyncio.create_task(pool.release(db, timeout=PATIENCE_SECONDS))
+    _given_back.add(task)
+    task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _given_back.discard(task)
+    if not task.cancelled():
+        task.exception()  # the pool has dropped that connection, and nobody waits for it
+
+
+_given_back: set[asyncio.Task[Any]] = set()
+"""The event loop itself holds tasks weakly."""
 
 
 @asynccontextmanager

@@ -34,8 +34,9 @@ SQL = queries.load("reservations")
 MOST_ROUNDS = 20
 MOST_TOGETHER = 256  # holds in one statement
 LONGEST_QUEUE = 2000  # waiting holds; beyond it the answer is "busy"
-LANES = 3  # statements side by side
+LANES = 2  # statements side by side
 CROWD = 16  # waiting holds for which one more statement sets out
+PARTS = 3  # of all who are here: one of them with PostgreSQL, while the others are being read and answered
 
 
 @dataclass(slots=True)

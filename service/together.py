@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +33,9 @@ class Together(Generic[Asked, Answered]):
     """A queue before some work that is cheaper for many at once.
 
     An idle one adds no wait: the first request starts at once, alone. Those who arrive meanwhile are taken in their
-    order, `most` at a time. Up to `lanes` statements run side by side, each further one as soon as a `crowd` waits: a
+    order, `most` at a time, and no more than one of `parts` of all who are here, unless that is less than a crowd: where
+    everybody travels at once, their answers come at once, and then the work waits for the next requests, and those for
+    the work. Up to `lanes` statements run side by side, each further one as soon as a `crowd` waits: a
     few are served sooner by the statement that is about to end than by one more that gets in its way. Beyond `longest`
     waiting ones, and while the first of them has waited for `patience` seconds, the answer is Busy: who is let in is
     served soon. Who has gone before their turn takes nothing. Where the work fails for many, each is tried alone, so
@@ -47,6 +50,7 @@ class Together(Generic[Asked, Answered]):
         longest: int,
         lanes: int,
         crowd: int = 1,
+        parts: int = 1,
         patience: float = 2.0,
     ) -> None:
         self._work = work
@@ -54,8 +58,10 @@ class Together(Generic[Asked, Answered]):
         self._longest = longest
         self._lanes = lanes
         self._crowd = crowd
+        self._parts = parts
         self._patience = patience
         self._running: set[asyncio.Task[None] | None] = set()
+        self._under_way = 0  # requests in statements
         self._waiting: deque[_Waiting[Asked, Answered]] = deque()
 
     def __len__(self) -> int:
@@ -84,10 +90,19 @@ class Together(Generic[Asked, Answered]):
         """Serve until nobody waits. The lane is free from that moment, not from when its task is noticed to be over."""
         try:
             while self._waiting:
-                together = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-                await self._serve([one for one in together if not self._has_gone(one)])
+                together = [self._waiting.popleft() for _ in range(self._next())]
+                self._under_way += len(together)
+                try:
+                    await self._serve([one for one in together if not self._has_gone(one)])
+                finally:
+                    self._under_way -= len(together)
         finally:
             self._running.discard(asyncio.current_task())
+
+    def _next(self) -> int:
+        """How many of those who wait travel next."""
+        share = math.ceil((len(self._waiting) + self._under_way) / self._parts)
+        return min(max(share, self._crowd), self._most, len(self._waiting))
 
     @staticmethod
     def _has_gone(one: _Waiting[Asked, Answered]) -> bool:

@@ -59,6 +59,7 @@ def together(pool: Pool, links: Links, settings: Settings) -> Holds:
         longest=holding.LONGEST_QUEUE,
         lanes=holding.LANES,
         crowd=holding.CROWD,
+        parts=holding.PARTS,
     )
 
 

@@ -57,6 +57,28 @@ async def test_lanes_run_side_by_side(ferry: Ferry) -> None:
     await asyncio.gather(*asked)
 
 
+async def test_a_part_of_those_who_are_here_travels_while_the_others_get_ready(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=9, longest=100, lanes=2, crowd=2, parts=3)
+    asked = [asyncio.create_task(together.ask(n)) for n in range(12)]
+    await settle()
+    assert ferry.trips == [[0, 1, 2, 3], [4, 5, 6, 7]], "a third of all, whoever is under way counted in"
+    ferry.gate.set()
+    assert list(await asyncio.gather(*asked)) == [10 * n for n in range(12)]
+    assert ferry.trips[2:] == [[8, 9, 10], [11]]
+
+
+async def test_a_part_is_never_less_than_a_crowd_nor_more_than_fits(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=5, longest=100, lanes=1, crowd=4, parts=3)
+    few = [asyncio.create_task(together.ask(n)) for n in range(6)]
+    await settle()
+    many = [asyncio.create_task(together.ask(n)) for n in range(20, 44)]
+    await settle()
+    ferry.gate.set()
+    await asyncio.gather(*few, *many)
+    assert len(ferry.trips[0]) == 4
+    assert max(map(len, ferry.trips)) == 5
+
+
 async def test_who_asks_again_at_once_is_served_again(ferry: Ferry) -> None:
     """The lane that has just ended is free, though its task is not yet noticed to be over."""
     together = Together(ferry.cross, most=1, longest=10, lanes=1)
