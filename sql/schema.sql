@@ -811,6 +811,7 @@ end $$;
 
 CREATE FUNCTION public.reservation_json(r public.reservation, links text, applied boolean, step text) RETURNS json
     LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 begin
     return (

@@ -139,8 +139,7 @@ def _opened(answer: Answer, call: Call[Any]) -> Answer:
 async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     for name, value in HEADERS.items():
-        if name not in headers:
-            headers[name] = value
+        headers.setdefault(name, value)
     if request.app[SETTINGS].public_url.scheme == "https":
         headers["Strict-Transport-Security"] = HSTS
     headers.update(request.get(limits.LIMIT, {}))
