@@ -32,6 +32,7 @@ SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
+    "enable_seqscan": "off",  # a plan that was made while a table was small stays right when it is large
     "synchronous_commit": "on",  # an accepted request is on disk before its answer leaves
 }
 
