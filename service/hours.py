@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -123,6 +123,7 @@ def _calendar(code: str) -> holidays.HolidayBase:
     return holidays.country_holidays(country, subdiv=region or None)
 
 
+@lru_cache(maxsize=10_000)
 def first_moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """The first moment at which the clock on the wall shows that time of that day, or a later one.
 

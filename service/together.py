@@ -33,13 +33,12 @@ class Together(Generic[Asked, Answered]):
     """A queue before some work that is cheaper for many at once.
 
     An idle one adds no wait: the first request starts at once, alone. Those who arrive meanwhile are taken in their
-    order, `most` at a time, and no more than one of `parts` of all who are here, unless that is less than a crowd: where
-    everybody travels at once, their answers come at once, and then the work waits for the next requests, and those for
-    the work. Up to `lanes` statements run side by side, each further one as soon as a `crowd` waits: a
-    few are served sooner by the statement that is about to end than by one more that gets in its way. Beyond `longest`
-    waiting ones, and while the first of them has waited for `patience` seconds, the answer is Busy: who is let in is
-    served soon. Who has gone before their turn takes nothing. Where the work fails for many, each is tried alone, so
-    that one poisoned request is refused alone.
+    order, `most` at a time, and no more than one of `parts` of all who are here, unless that is less than a crowd:
+    where all travel at once, all are answered at once, and the work waits for requests or they for it. Up to `lanes`
+    statements run side by side, each further one as soon as a `crowd` waits: a few are served sooner by the statement
+    that is about to end than by one more that gets in its way. Beyond `longest` waiting ones, and while the first of
+    them has waited for `patience` seconds, the answer is Busy: who is let in is served soon. Who has gone before their
+    turn takes nothing. Where the work fails for many, each is tried alone, so that one poisoned request is refused alone.
     """
 
     def __init__(
