@@ -38,7 +38,7 @@ class Together(Generic[Asked, Answered]):
     statements run side by side, each further one as soon as a `crowd` waits: a few are served sooner by the statement
     that is about to end than by one more that gets in its way. Beyond `longest` waiting ones, and while the first of
     them has waited for `patience` seconds, the answer is Busy: who is let in is served soon. Who has gone before their
-    turn takes nothing. Where the work fails for many, each is tried alone, so that one poisoned request is refused alone.
+    turn takes nothing. Where the work fails for many, each is tried alone: one poisoned request is refused alone.
     """
 
     def __init__(
