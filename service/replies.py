@@ -15,7 +15,7 @@ from service.opt_outs import OptOuts
 SQL = queries.load("replies")
 
 STOP = frozenset(
-    {"STOP", "STOPALL", "ARRET", "ARRETER", "CANCEL", "END", "OPTOUT", "QUIT", "REMOVE", "TD", "UNSUBSCRIBE"}
+    {"STOP", "STOPALL", "ARRET", "ARRETER", "CANCEL", "END", "OPTOUT", "QUIT", "REMOVE", "REVOKE", "TD", "UNSUBSCRIBE"}
 )
 """Words that opt out where they are all that was written."""
 CLEAR = frozenset({"STOP", "STOPALL", "ARRET", "UNSUBSCRIBE"})

@@ -243,7 +243,7 @@ async def test_stop_of_somebody_unknown_counts(shop: Shop) -> None:
     [
         ("STOP", True), (" stop. ", True), ("Stop SMS", True), ("STOP 36184", True), ("Arrêt", True), ("arrêter", True),
         ("opt-out", True), ("OPT OUT", True), ("unsubscribe", True), ("STOPALL", True), ("cancel", True), ("end", True),
-        ("quit", True), ("Remove", True), ("TD", True),
+        ("quit", True), ("Remove", True), ("Revoke", True), ("TD", True),
         ("", False), ("Je ne peux pas m'arrêter avant 19 h", False), ("please cancel my order", False),
         ("stop at the bakery first, then I come", False), ("weekend?", False), ("👍", False),
     ],
