@@ -63,7 +63,7 @@ async def of_day(db: Connection, store: Store, day: date | None = None) -> list[
 async def first_free(db: Connection, asks: Sequence[tuple[Store, datetime | None]]) -> list[list[Slot]]:
     """For each store and promise: the free slots of the first day that has any after it, within two weeks."""
     found: list[list[Slot]] = [[] for _ in asks]
-    days = {place: _days(store, ready_by) for place, (store, ready_by) in enumerate(asks) if ready_by is not None}
+    days = {place: _days(store, by) for place, (store, by) in enumerate(asks) if store.slots and by is not None}
     while days:
         wanted = {place: (asks[place][0], offered) for place, each in days.items() if (offered := next(each, None))}
         for place, slots in (await _left(db, wanted)).items() if wanted else ():
@@ -79,7 +79,7 @@ async def resize(db: Connection, store_id: str, capacity: int) -> None:
 
 def _days(store: Store, ready_by: datetime) -> Iterator[list[datetime]]:
     first = hours.of(store).day_of(ready_by)
-    for n in range(SEARCHED if store.slots else 0):
+    for n in range(SEARCHED):
         if offered := [start for start in starts(store, first + n * DAY) if start >= ready_by]:
             yield offered
 
