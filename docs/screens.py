@@ -20,6 +20,7 @@ from service.api.access import DEVICE_COOKIE
 
 FOLDER = Path(__file__).parent / "screens"
 DESKTOP = ViewportSize(width=1440, height=900)
+TABLETS = {"fr": "Comptoir 1", "en": "Counter 2"}
 SETTLES = 900  # milliseconds, for what moves to have come to rest
 
 CUSTOMERS = ("Camille Martin", "Inès Laurent", "Théo Roux", "Zoé Lambert", "Arthur Moreau", "Yanis Robert", "Léa Simon")
@@ -44,7 +45,7 @@ class Scene:
     goods: list[dict[str, Any]] = field(default_factory=list)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     board: str = ""
-    device: str = ""
+    devices: dict[str, str] = field(default_factory=dict)
 
     async def prepare(self) -> None:
         """Let people order, and the store work."""
@@ -71,11 +72,14 @@ class Scene:
         body = {"order_ref": ref, "customer": person, "currency": "EUR", "lines": lines, **more}
         return (await self.service.post(place(STORE), body, key=ref)).body
 
-    async def pair(self) -> None:
-        """Make a tablet of the store."""
-        made = await self.service.post("/v1/devices", {"store": STORE, "name": "Comptoir 1"}, key="screens")
-        claimed = await self.service.post("/v1/devices/claim", {"code": made.body["pairing_code"]})
-        self.device = claimed.body["token"]
+    async def device(self, language: str) -> str:
+        """What opens a tablet of the store that speaks so."""
+        if language not in self.devices:
+            asked = {"store": STORE, "name": TABLETS[language], "language": language}
+            made = await self.service.post("/v1/devices", asked, key=f"screens {language}")
+            claimed = await self.service.post("/v1/devices/claim", {"code": made.body["pairing_code"]})
+            self.devices[language] = claimed.body["token"]
+        return self.devices[language]
 
     def page(self, order: str) -> str:
         """The path of a customer's page."""
@@ -144,7 +148,7 @@ async def take(browser: Browser, scene: Scene, shot: Shot) -> None:
     )
     if shot.who == "clerk":
         url = scene.service.url.replace("http:", "https:")
-        await context.add_cookies([{"name": DEVICE_COOKIE, "value": scene.device, "url": url}])
+        await context.add_cookies([{"name": DEVICE_COOKIE, "value": await scene.device(shot.language), "url": url}])
     page = await context.new_page()
     await page.goto(scene.service.url + shot.path(scene))
     if shot.who == "office":
@@ -167,7 +171,6 @@ async def main(names: list[str]) -> None:
     ):
         scene = Scene(service, told["api_key"])
         await scene.prepare()
-        await scene.pair()
         for shot in SHOTS:
             if not names or shot.name in names:
                 await take(browser, scene, shot)
