@@ -826,9 +826,10 @@ begin
                           from reservation_line line
                          where line.store_id = r.store_id and line.reservation_id = r.id) l,
                lateral (select r.id, r.store_id as store, r.order_ref, r.channel, r.state, r.version, applied as applied,
-                       case when not applied then (
+                       case when not applied and step is not null then (
                            select json_build_object('by', e.actor, 'at', rfc3339(e.at)) from event e
-                            where e.store_id = r.store_id and e.reservation_id = r.id and e.action = step
+                            where e.store_id = r.store_id and e.reservation_id = r.id and e.version is not null
+                              and e.action = step
                             order by e.version desc limit 1) end as first_applied, r.replaces,
                        json_build_object('name', r.customer_name, 'email', r.email, 'phone', r.phone, 'locale', r.locale,
                                          'customer_ref', r.customer_ref, 'company', r.company) as customer,
