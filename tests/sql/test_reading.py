@@ -1,0 +1,32 @@
+"""Reading an order costs what the order is, however much its store has seen."""
+
+import json
+
+import pytest
+
+from tests.shop import Shop
+
+ORDERS, AT_ONCE = 1500, 250
+PLAN = """
+    explain (analyze, buffers, format json)
+    select reservation_json(r, '', false, {step})::text from reservation r where r.store_id = 'lyon' and r.id = $1
+"""
+
+
+async def pages(shop: Shop, order: str, step: str) -> int:
+    """How many pages one reading looks at, once its plan is made."""
+    async with shop.pool.acquire() as db:
+        await db.execute("set enable_seqscan = off")
+        for _ in range(3):
+            told = json.loads(await db.fetchval(PLAN.format(step=step), order))
+    return int(told[0]["Plan"]["Shared Hit Blocks"] + told[0]["Plan"]["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize("step", ["null", "'hold'"])
+async def test_an_order_is_read_as_fast_among_many_as_alone(shop: Shop, step: str) -> None:
+    await shop.stock("tea", 10 * ORDERS)
+    order = (await shop.hold("tea", 1))["id"]
+    alone = await pages(shop, order, step)
+    for _ in range(ORDERS // AT_ONCE):
+        await shop.ask_all([shop.order("tea", 1) for _ in range(AT_ONCE)])
+    assert await pages(shop, order, step) <= alone + 10
