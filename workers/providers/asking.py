@@ -1,5 +1,6 @@
 """Asks a carrier's HTTP API, and tells apart what did not go out, and what nobody knows."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -29,13 +30,27 @@ class Said(NamedTuple):
         return self.status < _REFUSED
 
     def at(self, pointer: str) -> Any:
-        """What stands at a place of the answer, like /messages/0/id; None where nothing does."""
+        """What stands at a place of the answer, like /messages/0/id, or all of it; None where nothing does."""
         found = self.body
-        for part in pointer.strip("/").split("/"):
+        for part in filter(None, pointer.split("/")):
             try:
                 found = found[int(part)] if isinstance(found, list) else found[part]
             except (KeyError, IndexError, TypeError, ValueError):
                 return None
+        return found
+
+    def name_at(self, pointer: str) -> str:
+        """The carrier's name for what it took. Raises InDoubt where there is none: no receipt could be told by it."""
+        found = self.at(pointer)
+        if found is None or found == "":
+            raise InDoubt("no_reference")
+        return str(found)
+
+    def list_at(self, pointer: str) -> list[Any]:
+        """What it was asked to list. Raises NotNow where that is no list: nobody said then that there is nothing."""
+        found = self.at(pointer)
+        if not isinstance(found, list):
+            raise NotNow("not_understood")
         return found
 
 
@@ -58,7 +73,7 @@ class Api:
         """
         try:
             async with self._session.request(method, self.url + path, allow_redirects=False, **request) as answer:
-                said = Said(answer.status, _json(await answer.content.read(LONGEST_ANSWER)))
+                said = Said(answer.status, _json(await _whole(answer)))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotNow("unreachable") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -68,11 +83,22 @@ class Api:
             raise NotNow(f"http_{said.status}")
         if said.status in _NOBODY_KNOWS:
             raise InDoubt(f"http_{said.status}")
+        if looking and said.body is None:
+            raise NotNow("not_understood")
         return said
 
     async def close(self) -> None:
         """Hang up."""
         await self._session.close()
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All that it says, in however many pieces it comes; nothing, where that is more than anybody would say."""
+    try:
+        await answer.content.readexactly(LONGEST_ANSWER + 1)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    return b""
 
 
 def _json(raw: bytes) -> Any:

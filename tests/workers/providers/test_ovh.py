@@ -131,3 +131,24 @@ async def test_a_doubt_is_cleared_by_the_tag_also_while_the_job_waits(ovh: Ovh, 
     with pytest.raises(InDoubt):
         await ovh.send(TEXT)
     assert await ovh.look_up(TEXT) == "100"
+
+
+async def test_an_answer_that_comes_in_pieces_is_one_answer(ovh: Ovh, server: Exchange) -> None:
+    server.pause = 0.1
+    assert await ovh.send(TEXT) == "100"
+    assert await ovh.look_up(TEXT) == "100"
+
+
+async def test_an_answer_that_is_not_understood_is_no_word_that_it_has_nothing(ovh: Ovh, server: Exchange) -> None:
+    assert await ovh.look_up(TEXT) is None  # they have compared their clocks
+    server.usual = lambda _: "<html>Busy</html>"
+    with pytest.raises(NotNow, match="not_understood"):
+        await ovh.look_up(TEXT)
+    with pytest.raises(InDoubt, match="no_reference"):
+        await ovh.send(TEXT)
+
+
+async def test_who_does_not_tell_the_time_is_asked_another_time(ovh: Ovh, server: Exchange) -> None:
+    server.usual = lambda _: '"noon"'
+    with pytest.raises(NotNow, match="not_understood"):
+        await ovh.send(TEXT)
