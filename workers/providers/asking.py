@@ -15,7 +15,8 @@ LONGEST_ANSWER = 256 * 1024  # bytes
 
 _NOT_NOW = frozenset({408, 425, 429, 500, 503})  # it says that it did not do it
 _NOBODY_KNOWS = frozenset({502, 504})  # somebody in between says that it did not answer
-_REFUSED = 400
+_DONE = range(200, 300)
+_ELSEWHERE = range(300, 400)  # nobody goes there: a message is for whom the settings name
 
 
 class Said(NamedTuple):
@@ -27,7 +28,7 @@ class Said(NamedTuple):
     @property
     def done(self) -> bool:
         """Whether it did what was asked."""
-        return self.status < _REFUSED
+        return self.status in _DONE
 
     def at(self, pointer: str) -> Any:
         """What stands at a place of the answer, like /messages/0/id, or all of it; None where nothing does."""
@@ -79,7 +80,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = "timeout" if isinstance(error, TimeoutError) else "hung_up"
             raise NotNow(why) if looking else InDoubt(why) from error
-        if said.status in _NOT_NOW or (looking and not said.done):
+        if said.status in _NOT_NOW or said.status in _ELSEWHERE or (looking and not said.done):
             raise NotNow(f"http_{said.status}")
         if said.status in _NOBODY_KNOWS:
             raise InDoubt(f"http_{said.status}")

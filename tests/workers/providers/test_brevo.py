@@ -97,6 +97,7 @@ async def test_an_e_mail_has_both_its_forms_and_its_id(mail: BrevoEmail, server:
         (400, "duplicate_parameter", "idempotencyKey is duplicated", InDoubt),
         (429, "too_many_requests", "", NotNow),
         (500, "", "", NotNow),
+        (302, "", "", NotNow),
         (504, "", "", InDoubt),
     ],
 )

@@ -115,7 +115,7 @@ async def test_a_number_that_is_none_is_refused(ovh: Ovh, books: Books) -> None:
         await ovh.send(TEXT)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 503])
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 500, 503])
 async def test_what_can_be_mended_is_tried_again(ovh: Ovh, server: Exchange, status: int) -> None:
     server.answers = [(status, {"message": "This credential is not valid"})]
     with pytest.raises(NotNow):

@@ -84,6 +84,8 @@ async def test_a_messaging_service_sends_in_its_own_name(server: Exchange) -> No
         (429, 20429, NotNow),
         (500, None, NotNow),
         (503, None, NotNow),
+        (301, None, NotNow),
+        (302, None, NotNow),
         (502, None, InDoubt),
         (504, None, InDoubt),
     ],
