@@ -46,7 +46,7 @@ class Ovh:
 
         OVHcloud blocks links from its number that can be replied to: what holds one goes out from the sender.
         """
-        replies = self._replies and "://" not in letter.text
+        replies = self._replies and not letter.has_link
         job: dict[str, Any] = {
             "message": letter.text,
             "receivers": [letter.recipient],

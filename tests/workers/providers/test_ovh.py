@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from service.messages.letters import write
+from tests.service.test_messages import row, settings
 from tests.workers.providers.exchange import TEXT, Asked, Exchange, exchange
 from workers.providers.carrier import InDoubt, NotNow, Refused
 from workers.providers.ovh import Ovh
@@ -104,9 +106,13 @@ async def test_who_wants_replies_sends_from_a_number(server: Exchange) -> None:
 
 async def test_a_link_goes_out_from_the_sender_since_the_number_may_carry_none(server: Exchange) -> None:
     carrier = made(server, replies=True)
-    await carrier.send(replace(TEXT, text=f"{TEXT.text} https://shop.example/p/1"))
+    for kind in ("confirmed", "ready", "short", "cancelled"):
+        await carrier.send(write(row(kind, "sms"), settings=settings()))
     await carrier.close()
-    assert (server.sent[0].json["senderForResponse"], server.sent[0].json["sender"]) == (False, "ATELIER")
+    jobs = [asked.json for asked in server.sent]
+    assert ["retrait.atelier-lumiere.fr/p/" in job["message"] for job in jobs] == [True, True, True, False]
+    assert [job["senderForResponse"] for job in jobs] == [False, False, False, True]
+    assert ["sender" in job for job in jobs] == [True, True, True, False]
 
 
 async def test_a_number_that_is_none_is_refused(ovh: Ovh, books: Books) -> None:
