@@ -20,6 +20,7 @@ SQL = queries.load("sendings")
 LEASE = 60  # seconds in which a sender must be heard of again
 DELAYS = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
 """Seconds before the second attempt, the third, … (28 hours in all); after the last one it has failed."""
+DOUBT_SECONDS = 30.0  # before a doubt is looked into, where its carrier wants no more
 OPTED_OUT = "opted_out"
 """Why a message was suppressed, and the kind of the one message that says so to whoever opted out."""
 
@@ -94,13 +95,19 @@ async def _unwanted(db: Connection, rows: Sequence[dict[str, Any]], opt_outs: Op
     return unwanted
 
 
-async def begin(pool: Pool, attempt: Attempt, *, provider: str, cleared: bool = False) -> bool:
+async def begin(
+    pool: Pool, attempt: Attempt, *, provider: str, cleared: bool = False, doubt_seconds: float = DOUBT_SECONDS
+) -> bool:
     """Note that this carrier is handed the message now; False when it is no longer this attempt's to send.
 
-    `cleared`: it was in doubt, and had not gone out.
+    `cleared`: it was in doubt, and had not gone out. Whose sender dies now is looked into after `doubt_seconds`.
     """
     async with connection(pool) as db:
-        return bool(await SQL["begin"].value(db, **attempt._asdict(), lease=LEASE, provider=provider, cleared=cleared))
+        return bool(
+            await SQL["begin"].value(
+                db, **attempt._asdict(), lease=LEASE, provider=provider, cleared=cleared, doubt=doubt_seconds
+            )
+        )
 
 
 GIVEN_UP = {"pending": "failed", "in_doubt": "unknown"}
@@ -113,7 +120,7 @@ class Fate(NamedTuple):
     state: str
     reason: str | None = None
     ref: str | None = None  # the carrier's own name for the message
-    delay: float = 30  # seconds before a doubt is looked into
+    delay: float = DOUBT_SECONDS  # seconds before a doubt is looked into
     carrier_failed: bool = False  # whether it says something of the carrier
 
 

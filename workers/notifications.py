@@ -106,7 +106,11 @@ class Sender:
         try:
             fate = await self._cleared(letter, row, attempt) if row["doubts"] else None
             if fate is None and await sendings.begin(
-                self._pool, attempt, provider=self._carrier.name, cleared=self._carrier.can_tell
+                self._pool,
+                attempt,
+                provider=self._carrier.name,
+                cleared=self._carrier.can_tell,
+                doubt_seconds=self._carrier.doubt_seconds,
             ):
                 failpoints.reached("message_begun")
                 fate = Fate("accepted", ref=await self._carrier.send(letter))

@@ -177,7 +177,9 @@ async def test_killed_after_twilio_took_them_the_next_worker_finds_them_there(
     await until(lambda: len(books.messages) == 3)
     await one.kill()
     server.delay = 0
-    await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+    await shop.pool.execute(
+        "update notification set lease_until = now(), next_attempt_at = now() where state = 'sending'"
+    )
     await worker(**by_twilio(server))
     await until(lambda: all_accepted(shop, 3))
     assert len(books.messages) == 3

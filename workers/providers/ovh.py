@@ -69,15 +69,21 @@ class Ovh:
         return said.name_at("/ids/0")
 
     async def look_up(self, letter: Letter) -> str | None:
-        """Its number, among what was sent with its tag, and among the jobs that have not left yet."""
+        """Its number, among what was sent with its tag, and among the jobs that have not left yet.
+
+        Where more of them wait than can be looked at, nobody knows yet.
+        """
         said = await self._ask("GET", f"{self._service}/outgoing?tag={letter.id}")
         for sent in said.list_at(""):
             return str(sent)
         said = await self._ask("GET", f"{self._service}/jobs")
-        for job in said.list_at("")[-MOST_JOBS:]:
+        jobs = said.list_at("")
+        for job in jobs[-MOST_JOBS:]:
             waiting = await self._ask("GET", f"{self._service}/jobs/{job}")
             if waiting.at("/receiver") == letter.recipient and waiting.at("/message") == letter.text:
                 return str(job)
+        if len(jobs) > MOST_JOBS:
+            raise NotNow("ovh_jobs_wait")
         return None
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from service.messages.letters import write
 from tests.service.test_messages import row, settings
 from tests.workers.providers.exchange import TEXT, Asked, Exchange, exchange
 from workers.providers.carrier import InDoubt, NotNow, Refused
-from workers.providers.ovh import Ovh
+from workers.providers.ovh import MOST_JOBS, Ovh
 
 KEY, SECRET, CONSUMER = "k" * 16, "s" * 32, "c" * 32
 AHEAD = 500  # seconds
@@ -158,3 +158,13 @@ async def test_who_does_not_tell_the_time_is_asked_another_time(ovh: Ovh, server
     server.usual = lambda _: '"noon"'
     with pytest.raises(NotNow, match="not_understood"):
         await ovh.send(TEXT)
+
+
+async def test_behind_more_jobs_than_can_be_looked_at_nobody_knows(ovh: Ovh, books: Books) -> None:
+    books.jobs = {n: {"receiver": "+33639980000", "message": "another"} for n in range(MOST_JOBS)}
+    assert await ovh.look_up(TEXT) is None
+    books.jobs[MOST_JOBS] = {"receiver": "+33639980000", "message": "another"}
+    with pytest.raises(NotNow, match="ovh_jobs_wait"):
+        await ovh.look_up(TEXT)
+    books.jobs[MOST_JOBS] = {"receiver": TEXT.recipient, "message": TEXT.text}
+    assert await ovh.look_up(TEXT) == str(MOST_JOBS)
