@@ -20,6 +20,7 @@ SQL = queries.load("sendings")
 LEASE = 60  # seconds in which a sender must be heard of again
 DELAYS = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
 """Seconds before the second attempt, the third, … (28 hours in all); after the last one it has failed."""
+PUT_OFF_SECONDS = 60.0  # before a message that could not be claimed is tried again
 DOUBT_SECONDS = 30.0  # before a doubt is looked into, where its carrier wants no more
 OPTED_OUT = "opted_out"
 """Why a message was suppressed, and the kind of the one message that says so to whoever opted out."""
@@ -72,6 +73,12 @@ async def claim(
             await fall_back(db, store, list(unwanted - enough))  # who has been reminded enough, is so on every channel
         unwanted |= enough
         return [row for row in rows if row["id"] not in unwanted], len(claimed) - len(rows) + len(unwanted)
+
+
+async def put_off(pool: Pool, store: str, id: UUID) -> None:
+    """Let others go before a message that can't be claimed: whatever is the matter with it, it is not with them."""
+    async with connection(pool) as db:
+        await SQL["put_off"].run(db, store=store, id=id, delay=PUT_OFF_SECONDS)
 
 
 def _opened(row: Record, links: Links) -> dict[str, Any]:

@@ -66,6 +66,15 @@ update notification n
  where n.store_id = :store and n.id = d.id
 returning n.id, n.state;
 
+-- name: put_off
+-- A due message that can't be claimed lets others go first, for so many seconds. Whoever has it in hand keeps it.
+update notification n
+   set next_attempt_at = now() + make_interval(secs => :delay), updated_at = now()
+  from (select store_id, id from notification
+         where store_id = :store and id = :id and state in ('pending', 'unknown') and next_attempt_at <= now()
+           for update skip locked) due
+ where n.store_id = due.store_id and n.id = due.id;
+
 -- name: contents
 -- All that the words of these messages are made of.
 select n.id, n.store_id, n.reservation_id, n.kind, n.channel, n.person, n.address, n.locale, n.attempts, n.doubts, n.provider,
