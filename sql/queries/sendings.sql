@@ -78,6 +78,7 @@ update notification n
 -- name: contents
 -- All that the words of these messages are made of.
 select n.id, n.store_id, n.reservation_id, n.kind, n.channel, n.person, n.address, n.locale, n.attempts, n.doubts, n.provider,
+       n.doubted_since, n.revivals,
        reservation_json(r, :links::text, false, null)::text as reservation, r.token, r.delegate_name,
        s.name as store_name, s.time_zone, s.address as store_address, s.phone as store_phone, s.instructions,
        e.data as facts, e.traceparent
@@ -125,7 +126,8 @@ on conflict on constraint message_is_sent_once do nothing;
 update notification
    set begun_at = now(), lease_until = now() + make_interval(secs => :lease), provider = :provider,
        next_attempt_at = now() + make_interval(secs => :doubt),
-       doubts = case when :cleared then 0 else doubts end, updated_at = now()
+       doubts = case when :cleared then 0 else doubts end,
+       doubted_since = case when :cleared or doubts = 0 then now() else doubted_since end, updated_at = now()
  where store_id = :store and id = :id and state = 'sending' and attempts = :attempts and lease_until > now()
 returning true;
 

@@ -122,6 +122,20 @@ async def test_a_doubt_is_cleared_by_the_tag(sms: BrevoSms, mail: BrevoEmail, se
         assert await carrier.look_up(letter) == name
 
 
+async def test_what_is_sent_again_by_hand_is_not_taken_for_the_sending_before(
+    sms: BrevoSms, mail: BrevoEmail, server: Exchange
+) -> None:
+    for carrier, letter in ((sms, TEXT), (mail, replace(LETTER, id=LETTER.reservation))):
+        await carrier.send(letter)
+        again = replace(letter, revivals=1)
+        assert await carrier.look_up(again) is None
+        await carrier.send(again)
+        assert await carrier.look_up(again) is not None
+    assert server.sent[-1].json["headers"]["idempotencyKey"] == f"{LETTER.reservation}.1"
+    server.usual = lambda _: {"events": [{"messageId": "1", "tag": f"{TEXT.id}.1", "event": "sent"}]}
+    assert await sms.look_up(TEXT) is None
+
+
 async def test_what_happened_to_others_clears_no_doubt(sms: BrevoSms, server: Exchange) -> None:
     server.usual = lambda _: {"events": [{"messageId": "1", "tag": "another", "event": "sent"}]}
     assert await sms.look_up(TEXT) is None

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -137,6 +138,20 @@ async def test_a_doubt_is_cleared_by_the_tag_also_while_the_job_waits(ovh: Ovh, 
     with pytest.raises(InDoubt):
         await ovh.send(TEXT)
     assert await ovh.look_up(TEXT) == "100"
+
+
+async def test_what_is_sent_again_by_hand_is_not_taken_for_the_sending_before(ovh: Ovh, books: Books) -> None:
+    await ovh.send(TEXT)
+    since = datetime.now(UTC)
+    again = replace(TEXT, revivals=1, doubted_since=since)
+    assert await ovh.look_up(again) is None
+    job = {"receiver": TEXT.recipient, "message": TEXT.text}
+    books.jobs[7] = {**job, "creationDatetime": (since - timedelta(minutes=5)).isoformat()}
+    assert await ovh.look_up(again) is None
+    books.jobs[8] = {**job, "creationDatetime": since.isoformat()}
+    assert await ovh.look_up(again) == "8"
+    await ovh.send(again)
+    assert await ovh.look_up(again) == "101"
 
 
 async def test_an_answer_that_comes_in_pieces_is_one_answer(ovh: Ovh, server: Exchange) -> None:
