@@ -60,6 +60,13 @@ class Letter:
         """What carriers are to know it by: our id, and another name each time that it is sent again by hand."""
         return f"{self.id}.{self.revivals}" if self.revivals else str(self.id)
 
+    @property
+    def unsubscribe(self) -> dict[str, str]:
+        """Headers for the mail program's own button (RFC 8058), where there is something that one may do without."""
+        if not self.opt_out:
+            return {}
+        return {"List-Unsubscribe": f"<{self.opt_out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
     def html_with_qr(self) -> str | None:
         """The HTML with its picture inside, for a page to show."""
         if self.html is None or self.qr is None:

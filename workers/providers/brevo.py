@@ -101,7 +101,7 @@ class BrevoEmail(_Brevo):
             "to": [{"email": letter.recipient}],
             "subject": letter.subject or "",
             "textContent": letter.text,
-            "headers": {"Auto-Submitted": "auto-generated", "idempotencyKey": letter.tag},
+            "headers": {"Auto-Submitted": "auto-generated", "idempotencyKey": letter.tag, **letter.unsubscribe},
             "tags": [letter.tag],
         }
         html = letter.html_with_qr()

@@ -82,7 +82,14 @@ async def test_an_e_mail_has_both_its_forms_and_its_id(mail: BrevoEmail, server:
     assert body["to"] == [{"email": "camille@atelier.example"}]
     assert body["textContent"] == LETTER.text
     assert "data:image/png;base64," in body["htmlContent"]
-    assert body["headers"]["idempotencyKey"] == str(LETTER.id)
+    assert body["headers"] == {"Auto-Submitted": "auto-generated", "idempotencyKey": str(LETTER.id)}
+
+
+async def test_a_reminder_has_the_button_of_the_mail_program(mail: BrevoEmail, server: Exchange) -> None:
+    await mail.send(replace(LETTER, kind="reminder", opt_out="https://shop.example/o/T"))
+    headers = server.sent[0].json["headers"]
+    assert headers["List-Unsubscribe"] == "<https://shop.example/o/T>"
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 @pytest.mark.parametrize(
