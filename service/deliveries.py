@@ -22,6 +22,7 @@ DELAYS = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 LONGEST_REST = 86400  # seconds that an endpoint may ask to be left alone
 PATIENCE = 5  # days without one success, after which an endpoint is switched off
 MOST_REPLAYED = 10_000  # deliveries in one request
+MISSED_AT_ONCE = 1000  # deliveries that one statement writes
 STATES = ("pending", "sending", "delivered", "dead")
 
 GONE = 410
@@ -145,9 +146,10 @@ async def listed(db: Connection, endpoint: UUID, asked: DeliveriesAsked, *, call
     return Deliveries(items=found, next_cursor=str(found[-1].id) if len(rows) > asked.limit else None)
 
 
-async def replay(db: Connection, endpoint: UUID, asked: ReplayBody, *, caller: Caller) -> int:
+async def replay(db: Connection, endpoint: UUID, asked: ReplayBody, *, caller: Caller, source: str = "") -> int:
     """Have deliveries sent again from the start, under the same ids, with the same bytes; how many.
 
+    A time in all states also brings what happened in it and was never written for this endpoint, because it was off.
     What is under way at this moment stays under way. Raises NotFound, and InvalidRequest for too many at once.
     """
     await webhooks.find(db, endpoint, caller=caller)
@@ -157,12 +159,23 @@ async def replay(db: Connection, endpoint: UUID, asked: ReplayBody, *, caller: C
     )
     if asked.delivery and not rows:
         raise NotFound("There is no such delivery to this endpoint.")
-    if len(rows) > MOST_REPLAYED:
+    missed = 0 if asked.delivery or asked.state else await _owe_missed(db, endpoint, asked, len(rows), source=source)
+    if len(rows) + missed > MOST_REPLAYED:
         raise InvalidRequest(f"These are more than {MOST_REPLAYED}: ask for a shorter time, or for one state.")
     stores, ids = [row["store_id"] for row in rows], [row["id"] for row in rows]
     count = await SQL["requeue"].run(db, stores=stores, ids=ids)
     await SQL["unpark"].run(db, endpoint=endpoint)
-    return count
+    return count + missed
+
+
+async def _owe_missed(db: Connection, endpoint: UUID, asked: ReplayBody, others: int, *, source: str) -> int:
+    """Write what was never written for an endpoint, some at a time, until it is too many; how many."""
+    time = {"since": asked.since, "until": asked.until}
+    missed, new = 0, MISSED_AT_ONCE
+    while new == MISSED_AT_ONCE and others + missed <= MOST_REPLAYED:
+        new = await SQL["owe_missed"].run(db, endpoint=endpoint, **time, source=source, limit=MISSED_AT_ONCE)
+        missed += new
+    return missed
 
 
 async def waiting(db: Connection) -> dict[str, int]:

@@ -92,6 +92,13 @@ async def rotate(
     return await find(db, id, caller=caller), secret
 
 
+async def standing(db: Connection) -> dict[str, int]:
+    """How many endpoints are on, and how many were switched off because they failed."""
+    row = await SQL["standing"].row(db)
+    assert row is not None  # noqa: S101 -- an aggregate has one row
+    return dict(row)
+
+
 async def switch_off(db: Connection, id: UUID, reason: str, *, store: str) -> bool:
     """Send it nothing any more; its owner is told by `webhook.disabled` in this store's stream. False: it was off."""
     return await SQL["switch_off"].row(db, endpoint=id, reason=reason, store=store) is not None

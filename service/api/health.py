@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from service import attempts, carriers, deliveries, health, message_templates, metrics, notifications
+from service import attempts, carriers, deliveries, health, message_templates, metrics, notifications, webhooks
 from service.api.endpoints import CLOSING, OPERATIONS, Answer, Call, Endpoint
 from service.database import Pool, connection, within
 from service.errors import Problem
@@ -47,7 +47,8 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
     async with connection(pool) as db:
         undone = await health.oldest_undone(db)
         waiting = await health.open_reservations(db)
-        webhooks = await deliveries.waiting(db)
+        waiting_webhooks = await deliveries.waiting(db)
+        endpoints = await webhooks.standing(db)
         dead = await notifications.count_dead(db)
         resting = await carriers.resting(db)
         templates = await message_templates.failures(db)
@@ -61,7 +62,8 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         "comptoir_notifications": ("Messages that failed, are unknown for good, or are in doubt", {**dead}),
         "comptoir_carrier_rests_seconds": ("For how long a carrier of messages is left alone", resting),
         "comptoir_workers": ("Workers that live", {"": workers}),
-        "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**webhooks}),
+        "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**waiting_webhooks}),
+        "comptoir_webhook_endpoints": ("Endpoints that are on, and that were switched off for failing", {**endpoints}),
     }
 
 

@@ -106,12 +106,15 @@ async def ping(call: Call[None]) -> Answer:
     """Have a ping sent."""
     id = call.id()
 
-    source = str(call.settings.public_url).rstrip("/")
-
     async def work(db: Connection) -> Answer:
-        return Answer(await deliveries.ping(db, id, caller=call.caller, source=source), 202)
+        return Answer(await deliveries.ping(db, id, caller=call.caller, source=_source(call)), 202)
 
     return await call.once(work)
+
+
+def _source(call: Call[Any]) -> str:
+    """Where events come from, as CloudEvents name it."""
+    return str(call.settings.public_url).rstrip("/")
 
 
 async def listed_deliveries(call: Call[None]) -> Answer:
@@ -125,7 +128,8 @@ async def replay(call: Call[ReplayBody]) -> Answer:
     id: UUID = call.id()
 
     async def work(db: Connection) -> Answer:
-        return Answer(Replayed(queued=await deliveries.replay(db, id, call.body, caller=call.caller)), 202)
+        queued = await deliveries.replay(db, id, call.body, caller=call.caller, source=_source(call))
+        return Answer(Replayed(queued=queued), 202)
 
     return await call.once(work)
 
@@ -235,6 +239,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path=ONE + "/replay",
         handle=replay,
         summary="Send deliveries again: one, or those of a time, with the same ids and the same bytes",
+        description=(
+            "A time without a `state` also brings what happened in it, thirty days ago at most, and was never written "
+            "for this endpoint, because it was switched off or not there yet."
+        ),
         tag="Webhooks",
         scopes=ADMIN,
         body=ReplayBody,

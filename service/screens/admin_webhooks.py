@@ -135,11 +135,15 @@ async def rotate(page: Page) -> web.Response:
     return page.show("webhook.html", **await _one(page), secret=made[1] if made else None)
 
 
+def _source(page: Page) -> str:
+    return str(page.call.settings.public_url).rstrip("/")
+
+
 async def ping(page: Page) -> web.Response:
     """Have a ping sent."""
-    id, source = page.call.id(), str(page.call.settings.public_url).rstrip("/")
+    id: UUID = page.call.id()
     async with transaction(page.call.pool) as db:
-        await deliveries.ping(db, id, caller=page.visit.caller, source=source)
+        await deliveries.ping(db, id, caller=page.visit.caller, source=_source(page))
     return seeing(f"/admin/webhooks/{id}?done=pinged")
 
 
@@ -153,7 +157,8 @@ async def replay(page: Page) -> web.Response:
         else:
             now = await NOW.value(db)
             asked = {"from": now - timedelta(days=7), "to": now, "state": "dead"}
-        await deliveries.replay(db, id, checked(ReplayBody.model_validate, asked), caller=page.visit.caller)
+        body = checked(ReplayBody.model_validate, asked)
+        await deliveries.replay(db, id, body, caller=page.visit.caller, source=_source(page))
     return seeing(f"/admin/webhooks/{id}?done=replayed")
 
 

@@ -162,6 +162,46 @@ select d.store_id, d.id
  order by d.id
  limit :limit;
 
+-- name: owe_missed
+-- The deliveries to an endpoint of what happened from one moment to another and was never written for it, because it was off or
+-- not there yet: so many, the oldest first. Older than a month is older than deliveries are kept. The times of events lie nearly
+-- in the order of their places, so the places are halved until they surround the time.
+with recursive span as (
+    select w.id, w.format, w.fields, w.events, s.store_id, s.position as newest,
+           greatest(:since, now() - interval '30 days') as since, :until::timestamptz as until
+      from webhook_endpoint w
+      join stream s on w.stores is null or s.store_id = any (w.stores)
+     where w.id = :endpoint
+), halved as (
+    select s.store_id, m.moment, 0::bigint as low, s.newest + 1 as high
+      from span s, lateral (values (s.since - interval '1 hour'), (s.until + interval '1 hour')) m(moment)
+    union all
+    select h.store_id, h.moment, case when e.at < h.moment then e.position else h.low end,
+           case when e.at < h.moment then h.high else e.position end
+      from halved h
+      join event e on e.store_id = h.store_id and e.position = (h.low + h.high) / 2
+     where h.high - h.low > 1
+), places as (
+    select store_id, min(low) as after, max(high) as before from halved where high - low = 1 group by store_id
+), missed as materialized (
+    select e.store_id, e.seq, s.format, s.fields
+      from span s
+      join places p on p.store_id = s.store_id
+      join event e on e.store_id = s.store_id and e.position > p.after and e.position < p.before
+     where e.at between s.since and s.until and (s.events = '{}' or e.type = any (s.events))
+       and not exists (select from delivery d where d.store_id = e.store_id and d.event_seq = e.seq and d.endpoint_id = s.id)
+     order by e.at, e.seq
+     limit :limit
+)
+insert into delivery (store_id, id, endpoint_id, event_seq, message_id, type, subject, body, format, personal)
+select m.store_id, new_id(), :endpoint, m.seq, e.id, e.type, coalesce(e.reservation_id::text, e.sku, e.id::text),
+       webhook_body(e, m.format, m.fields, :source::text || '/v1/stores/' || e.store_id), m.format,
+       m.fields <> '{}' and e.reservation_id is not null
+  from missed m
+  join event e on e.store_id = m.store_id and e.seq = m.seq
+ order by m.seq
+on conflict on constraint delivery_is_owed_once do nothing;
+
 -- name: requeue
 -- These are sent again from the start, with the same id and the same bytes; what is under way stays under way.
 update delivery d

@@ -9,6 +9,13 @@ returning id, version, url, description, format, fields, events, stores, active,
 -- How many endpoints there are.
 select count(*) from webhook_endpoint where deleted_at is null;
 
+-- name: standing
+-- How many endpoints are on, and how many were switched off because they failed.
+select count(*) filter (where active) as active,
+       count(*) filter (where not active and disabled_reason is not null) as switched_off
+  from webhook_endpoint
+ where deleted_at is null;
+
 -- name: listed
 -- Endpoints in the order they were made, from the one after `after`; for a caller of some stores, those of its stores only.
 select id, version, url, description, format, fields, events, stores, active, failing_since, disabled_at, disabled_reason,

@@ -261,6 +261,74 @@ async def test_a_time_is_replayed_and_only_once_for_its_key(near: Api, shop: Sho
     assert ids == [*ids[:4]] * 2
 
 
+async def test_what_happened_while_it_was_off_is_brought_by_replaying_the_time(
+    near: Api, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.deliveries.MISSED_AT_ONCE", 3)
+    for store in ("lyon", "nice"):
+        await shop.stock("tea", 50, store=store)
+    described = {"url": receiver.url, "format": "cloudevents", "stores": ["lyon"]}
+    one = f"{PATH}/{(await near.post(PATH, described)).json['id']}"
+    await shop.hold("tea", 1)
+    await relay(shop)
+    await shop.pool.execute("update webhook_endpoint set active = false, disabled_at = now(), disabled_reason = 'gone'")
+    for store in ("lyon", "lyon", "nice"):
+        await shop.ready("tea", 1, store=store)
+    await relay(shop)
+    assert (await near.put(one, described)).status == 200
+    await send(shop)
+    assert len(receiver.seen) == 1  # what waited
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    asked = {"from": (now - hour).isoformat(), "to": (now + hour).isoformat()}
+    earlier = {"from": (now - 3 * hour).isoformat(), "to": asked["from"]}
+    for others in (earlier, {**asked, "state": "dead"}):
+        assert (await near.post(one + "/replay", others)).json == {"queued": 0}
+    assert (await near.post(one + "/replay", asked)).json == {"queued": 1 + 8}
+    await send(shop)
+    told = [seen.told for seen in receiver.seen[1:]]
+    assert len({event["id"] for event in told}) == 9
+    assert {event["source"].rpartition("/v1")[2] for event in told} == {"/stores/lyon"}
+    by_order: dict[str, list[str]] = {}
+    for event in told:
+        by_order.setdefault(event["subject"], []).append(event["type"].rpartition(".")[2])
+    assert sorted(by_order.values()) == [["held"], *[["held", "confirmed", "picking", "ready"]] * 2]
+    assert (await near.post(one + "/replay", asked)).json == {"queued": 9}  # written once
+
+
+async def test_of_what_was_missed_the_time_that_was_asked_for_is_brought(
+    near: Api, shop: Shop, receiver: Receiver
+) -> None:
+    """Events three hours apart, of which the endpoint wants one kind, and its owner some hours."""
+    await shop.stock("tea", 5)
+    for _ in range(3):
+        await shop.ready("tea", 1)
+    await relay(shop)
+    await shop.pool.execute("update event set at = now() - make_interval(hours => (3 * (13 - position))::integer)")
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    for events, first, last, number in (
+        ((), 16, 8, 3),
+        ((), 40, 0, 12),
+        (("reservation.ready",), 40, 8, 2),
+        ((), 2, 0, 0),
+    ):
+        made = await near.post(PATH, {"url": receiver.url, "events": events})
+        asked = {"from": (now - first * hour).isoformat(), "to": (now - last * hour).isoformat()}
+        assert (await near.post(f"{PATH}/{made.json['id']}/replay", asked)).json == {"queued": number}
+
+
+async def test_too_much_that_was_missed_is_refused_and_not_written(
+    near: Api, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.deliveries.MOST_REPLAYED", 3)
+    await shop.stock("tea", 5)
+    await shop.ready("tea", 1)
+    await relay(shop)
+    made = await near.post(PATH, {"url": receiver.url})
+    asked = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}
+    assert (await near.post(f"{PATH}/{made.json['id']}/replay", asked)).status == 422
+    assert await shop.pool.fetchval("select count(*) from delivery") == 0
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -299,9 +367,16 @@ async def test_what_waits_and_what_is_dead_is_measured(near: Api, shop: Shop, re
         "update delivery set next_attempt_at = now() - interval '100 seconds' where type = 'reservation.held'"
     )
     await shop.pool.execute("update delivery set state = 'dead' where type = 'reservation.ready'")
+    for _ in ("gone", "by hand"):
+        await near.post(PATH, {"url": receiver.url, "active": False})
+    await shop.pool.execute(
+        "update webhook_endpoint set disabled_reason = 'gone'"
+        " where id = (select id from webhook_endpoint where not active limit 1)"
+    )
     families = {
         family.name: {one.labels.get("what"): one.value for one in family.samples}
         for family in text_string_to_metric_families((await near.get("/metrics", key="")).text)
     }
     assert families["comptoir_webhook_deliveries"] == {"pending": 3, "dead": 1}
+    assert families["comptoir_webhook_endpoints"] == {"active": 1, "switched_off": 1}
     assert families["comptoir_oldest_undone_seconds"]["deliveries"] == pytest.approx(100, abs=5)
