@@ -71,6 +71,19 @@ async def in_force(db: Connection, store: str) -> InForce:
     return _on_top(BY_ITSELF, [one.body for one in said.values()])
 
 
+def takes_over(failed: Rule, rules: Iterable[Rule]) -> Rule | None:
+    """The rule of the channel that takes over where a message by this one fails; None where none may."""
+    return next(
+        (
+            rule
+            for rule in rules
+            if (rule.kind, rule.channel, rule.person) == (failed.kind, failed.fallback, "customer")
+            and rule.send != "never"
+        ),
+        None,
+    )
+
+
 async def find(db: Connection, store: str = DEPLOYMENT) -> MessagePolicy:
     """What a store or the deployment says, and what that adds up to; version 0 where it has said nothing."""
     said = await _said(db, store)

@@ -65,10 +65,11 @@ CURRENT = {
 async def owe(db: Connection, store: str, *, after: int, until: int) -> int:
     """Write the messages owed for the events at the places after `after` up to `until`; how many are new.
 
-    When each goes out, and what takes over when it fails, is decided here, by the policy in force.
+    When each goes out, and what takes over when it fails and how quietly, is decided here, by the policy in force.
     """
     policy = await message_policies.in_force(db, store)
     rules = policy.rules
+    heirs = [message_policies.takes_over(rule, rules) for rule in rules]
     owed = await SQL["owe"].run(
         db,
         store=store,
@@ -81,7 +82,8 @@ async def owe(db: Connection, store: str, *, after: int, until: int) -> int:
         sends=[rule.send for rule in rules],
         delays=[rule.delay_minutes for rule in rules],
         quiets=[rule.quiet for rule in rules],
-        fallbacks=[None if rule.fallback == "none" else rule.fallback for rule in rules],
+        fallbacks=[heir and heir.channel for heir in heirs],
+        fallbacks_quiet=[heir is not None and heir.quiet for heir in heirs],
         quiet_from=policy.quiet_hours.starts,
         quiet_to=policy.quiet_hours.ends,
     )

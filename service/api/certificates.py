@@ -1,5 +1,6 @@
 """The certificates with which SNS signs: fetched from Amazon and nowhere else, and kept for a while."""
 
+import asyncio
 import time
 
 import aiohttp
@@ -44,6 +45,15 @@ class Certificates:
             ):
                 if not answer.ok or answer.status != 200:  # noqa: PLR2004 -- OK
                     return None
-                return await answer.content.read(LARGEST)
+                return await _whole(answer)
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes | None:
+    """All of it, in however many pieces it comes; None where it is larger than certificates are."""
+    try:
+        await answer.content.readexactly(LARGEST + 1)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    return None

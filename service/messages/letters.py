@@ -3,6 +3,7 @@
 import base64
 import functools
 import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
@@ -21,6 +22,9 @@ from service.settings import Settings
 LONGEST_ORDER = 16  # symbols of an order's number that a text message names
 SHORTEST = 10  # symbols that stay of a name that does not fit a text message
 LONGEST_SUBJECT = 200
+
+_LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.[a-z]{2,}(?::\d+)?/", re.IGNORECASE)
+"""What a telephone makes a link of; a shop's own words may hold others than ours, whose https:// is left out."""
 
 Fill = Callable[[str, Mapping[str, Any]], str]
 """Fills a part: subject.txt, txt, html, sms.txt, delegate.sms.txt."""
@@ -44,6 +48,7 @@ class Letter:
     subject: str | None = None
     html: str | None = None
     qr: bytes | None = None  # PNG, which the HTML names cid:qr
+    has_link: bool = False  # of a text message: some numbers may carry none
     opt_out: str | None = None  # where a POST ends messages like this one (RFC 8058)
     own_failed: str | None = None  # why the shop's own words could not be used, and ours were
 
@@ -95,7 +100,9 @@ def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = 
         "recipient": row["address"],
     }
     if row["channel"] == "sms":
-        return Letter(**addressed, sender=settings.sms_sender, text=_text_message(row, known, fill))
+        text = _text_message(row, known, fill)
+        has_link = _LINK.search(text) is not None or (known["link"] is not None and _short(known["link"]) in text)
+        return Letter(**addressed, sender=settings.sms_sender, text=text, has_link=has_link)
     known["subject"] = one_line(fill("subject.txt", known))[:LONGEST_SUBJECT]
     return Letter(
         **addressed,
@@ -106,6 +113,11 @@ def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = 
         qr=qr(row["token"]) if known["qr"] else None,
         opt_out=known["opt_out"],
     )
+
+
+def _short(link: str | None) -> str:
+    """A link as text messages have it."""
+    return (link or "").removeprefix("https://")
 
 
 @functools.lru_cache(maxsize=8)
@@ -121,7 +133,7 @@ def _text_message(row: Row, known: dict[str, Any], fill: Fill) -> str:
         "place": gsm.spelled(known["store"]) if known["store"] != known["shop"] else "",
         "customer": gsm.spelled(known["name"] or "") if delegate else "",
     }
-    said = {**known, "moment": known["brief_moment"], "link": (known["link"] or "").removeprefix("https://")}
+    said = {**known, "moment": known["brief_moment"], "link": _short(known["link"])}
     said["order"] = known["order_ref"] if len(known["order_ref"]) <= LONGEST_ORDER else ""
     while True:
         text = gsm.spelled(one_line(fill("delegate.sms.txt" if delegate else "sms.txt", {**said, **names})))

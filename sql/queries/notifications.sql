@@ -3,22 +3,23 @@
 -- obliges once. What would come too late by waiting for the morning does not wait, nor does who stands in the store.
 -- A message asked for again goes out at once.
 with rule as (
-    select u.type, u.kind, u.channel, u.person, u.send, u.delay, u.quiet, u.fallback
+    select u.type, u.kind, u.channel, u.person, u.send, u.delay, u.quiet, u.fallback, u.fallback_quiet
       from unnest(:types::text[], :kinds::text[], :channels::text[], :persons::text[], :sends::text[], :delays::integer[],
-                  :quiets::boolean[], :fallbacks::text[]) u(type, kind, channel, person, send, delay, quiet, fallback)
+                  :quiets::boolean[], :fallbacks::text[], :fallbacks_quiet::boolean[])
+           u(type, kind, channel, person, send, delay, quiet, fallback, fallback_quiet)
 ), owed as (
-    select e.seq, e.at, e.reservation_id, m.kind, m.channel, m.person, m.send, m.delay, m.quiet, m.fallback
+    select e.seq, e.at, e.reservation_id, m.kind, m.channel, m.person, m.send, m.delay, m.quiet, m.fallback, m.fallback_quiet
       from event e
       join rule m on m.type = e.type and m.send <> 'never'
      where e.store_id = :store and e.position > :after and e.position <= :until
     union all
-    select e.seq, e.at, e.reservation_id, m.kind, m.channel, m.person, 'always', 0, false, m.fallback
+    select e.seq, e.at, e.reservation_id, m.kind, m.channel, m.person, 'always', 0, false, m.fallback, m.fallback_quiet
       from event e
      cross join jsonb_array_elements_text(e.data -> 'channels') c(channel)
       join rule m on m.kind = e.data ->> 'kind' and m.channel = c.channel and m.person = 'customer'
      where e.store_id = :store and e.position > :after and e.position <= :until and e.type = 'notification.requested'
 ), timed as (
-    select o.seq, o.kind, o.channel, o.person, o.fallback, r.id, r.locale, a.address, s.time_zone, d.due_at,
+    select o.seq, o.kind, o.channel, o.person, o.fallback, o.fallback_quiet, r.id, r.locale, a.address, s.time_zone, d.due_at,
            decent(d.due_at, s.time_zone, :quiet_from, :quiet_to) as morning,
            o.quiet and r.arrived_at is null and :quiet_from::time is not null as quiet,
            case o.kind when 'held' then r.hold_expires_at when 'short' then r.answer_by
@@ -34,14 +35,16 @@ with rule as (
        and not (o.send = 'instead' and a.other is not null)
        and not (o.kind = 'short' and r.answer_by is null)
 ), waiting as (
-    select t.seq, t.kind, t.channel, t.person, t.fallback, t.id, t.locale, t.address, t.due_at, t.morning,
+    select t.seq, t.kind, t.channel, t.person, t.fallback, t.fallback_quiet, t.id, t.locale, t.address, t.due_at, t.morning,
+           t.deadline,
            t.quiet and coalesce(t.morning < t.deadline, true) as waits
       from timed t
 )
 insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale, fallback,
-                          quiet_from, quiet_to, next_attempt_at)
+                          quiet_from, quiet_to, fallback_quiet_from, fallback_quiet_to, too_late_at, next_attempt_at)
 select :store, new_id(), w.seq, w.id, w.kind, w.channel, w.person, w.address, w.locale, w.fallback,
        case when w.waits then :quiet_from::time end, case when w.waits then :quiet_to::time end,
+       case when w.fallback_quiet then :quiet_from::time end, case when w.fallback_quiet then :quiet_to::time end, w.deadline,
        case when w.waits then w.morning else w.due_at end
   from waiting w
 on conflict on constraint message_is_sent_once do nothing;

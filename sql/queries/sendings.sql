@@ -23,13 +23,15 @@ select d.store_id, array_agg(d.id) as ids
  order by d.store_id;
 
 -- name: hush
--- What has come due in quiet hours after all (its turn came late, or it is tried again) waits for the morning.
+-- What has come due in quiet hours after all (its turn came late, or it is tried again) waits for the morning, unless that
+-- is too late for it.
 update notification n
    set next_attempt_at = decent(now(), s.time_zone, n.quiet_from, n.quiet_to), updated_at = now()
   from store s
  where n.store_id = :store and n.id = any (:ids::uuid[]) and s.id = n.store_id
    and n.state = 'pending' and n.quiet_from is not null and n.next_attempt_at <= now()
-   and decent(now(), s.time_zone, n.quiet_from, n.quiet_to) > now();
+   and decent(now(), s.time_zone, n.quiet_from, n.quiet_to) > now()
+   and coalesce(decent(now(), s.time_zone, n.quiet_from, n.quiet_to) < n.too_late_at, true);
 
 -- name: claim
 -- Take due messages for sending, under a lease of so many seconds; whoever else has one in hand keeps it.
@@ -86,18 +88,25 @@ update notification
 
 -- name: fall_back
 -- Where these messages will not go out, the channel that takes over does, once: an event obliges to one message per channel
--- and person. Its hours are as quiet as theirs.
+-- and person. Its quiet hours are its own: a mail that comes back at night wakes nobody by a text.
+with heir as (
+    select n.event_seq, n.reservation_id, n.kind, n.fallback, n.person, n.locale, n.too_late_at, m.morning,
+           case n.fallback when 'email' then r.email else r.phone end as address, n.fallback_quiet_from, n.fallback_quiet_to,
+           n.fallback_quiet_from is not null and r.arrived_at is null and coalesce(m.morning < n.too_late_at, true) as waits
+      from notification n
+      join reservation r on r.store_id = n.store_id and r.id = n.reservation_id
+      join store s on s.id = n.store_id
+     cross join lateral (select decent(now(), s.time_zone, n.fallback_quiet_from, n.fallback_quiet_to) as morning) m
+     where n.store_id = :store and n.id = any (:ids::uuid[]) and n.state in ('failed', 'suppressed')
+       and n.fallback is not null and n.person = 'customer'
+)
 insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale,
-                          quiet_from, quiet_to, next_attempt_at)
-select n.store_id, new_id(), n.event_seq, n.reservation_id, n.kind, n.fallback, n.person,
-       case n.fallback when 'email' then r.email else r.phone end, n.locale, n.quiet_from, n.quiet_to,
-       decent(now(), s.time_zone, n.quiet_from, n.quiet_to)
-  from notification n
-  join reservation r on r.store_id = n.store_id and r.id = n.reservation_id
-  join store s on s.id = n.store_id
- where n.store_id = :store and n.id = any (:ids::uuid[]) and n.state in ('failed', 'suppressed')
-   and n.fallback is not null and n.person = 'customer'
-   and case n.fallback when 'email' then r.email else r.phone end is not null
+                          quiet_from, quiet_to, too_late_at, next_attempt_at)
+select :store, new_id(), h.event_seq, h.reservation_id, h.kind, h.fallback, h.person, h.address, h.locale,
+       case when h.waits then h.fallback_quiet_from end, case when h.waits then h.fallback_quiet_to end, h.too_late_at,
+       case when h.waits then h.morning else now() end
+  from heir h
+ where h.address is not null
 on conflict on constraint message_is_sent_once do nothing;
 
 -- name: begin

@@ -11,6 +11,7 @@ from service.database import Pool, transaction
 from service.models.message_policies import MessagePolicyBody
 from service.models.notifications import Kind
 from service.opt_outs import OptOuts
+from service.sendings import Attempt, Fate
 from tests.shop import CLERK, Shop
 
 BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "+33639980001"}
@@ -212,3 +213,73 @@ def test_comptoir_has_one_rule_for_every_kind_on_every_channel() -> None:
     assert sorted(told) == sorted([*every, ("ready", "sms", "delegate")])
     for rule in message_policies.BY_ITSELF.rules:
         assert not (rule.channel == "email" and rule.quiet)  # a mail wakes nobody
+
+
+INSTEAD = {"kind": "ready", "channel": "sms", "send": "instead"}
+
+
+async def fail(shop: Shop, channel: str = "email", kind: str = "ready") -> None:
+    """The message of this kind on a channel comes back."""
+    await tell(shop)
+    due = await sendings.due(shop.pool, channel, 10, carrier="smtp", carriers=["smtp"])
+    rows, _ = await sendings.claim(shop.pool, "lyon", due["lyon"], links=shop.links, opt_outs=OptOuts(shop.settings))
+    [row] = [row for row in rows if row["kind"] == kind]
+    attempt = Attempt("lyon", row["id"], row["attempts"])
+    await sendings.begin(shop.pool, attempt, provider="smtp")
+    await sendings.record(shop.pool, attempt, Fate("failed", "bounced"), provider="smtp")
+
+
+async def test_a_mail_that_comes_back_at_night_wakes_nobody_by_a_text(tea: Shop) -> None:
+    await say(tea, quiet_hours=around_now(), rules=[INSTEAD])
+    await tea.ready("tea", 1, customer=BOTH)
+    await fail(tea)
+    assert HOURS < await waits(tea) <= timedelta(hours=3)
+
+
+async def test_a_mail_takes_over_from_a_text_at_any_hour(tea: Shop) -> None:
+    await say(tea, quiet_hours=around_now(), rules=[{"kind": "ready", "channel": "email", "send": "instead"}])
+    await tea.ready("tea", 1, customer=BOTH)
+    await tell(tea)
+    await tea.pool.execute("update notification set next_attempt_at = now(), quiet_from = null, quiet_to = null")
+    await fail(tea, "sms")
+    assert await waits(tea, channel="email") <= timedelta()
+
+
+async def test_what_takes_over_does_not_wait_until_it_is_too_late(tea: Shop) -> None:
+    await say(tea, quiet_hours=around_now(), rules=[INSTEAD])
+    await tea.ready("tea", 1, customer=BOTH)
+    await tea.pool.execute("update reservation set collect_by = now() + interval '1 hour'")
+    await fail(tea)
+    assert await waits(tea) <= timedelta()
+
+
+async def test_what_takes_over_does_not_wait_for_who_has_come(tea: Shop) -> None:
+    await say(tea, quiet_hours=around_now(), rules=[INSTEAD])
+    await tea.arrive(await tea.ready("tea", 1, customer=BOTH))
+    await fail(tea)
+    assert await waits(tea) <= timedelta()
+
+
+async def test_a_channel_that_is_never_wanted_takes_over_from_none(tea: Shop) -> None:
+    await say(tea, rules=[{**INSTEAD, "send": "never"}])
+    await tea.ready("tea", 1, customer=BOTH)
+    await fail(tea)
+    assert await owed(tea, "ready") == ["email"]
+
+
+async def test_what_comes_due_late_does_not_wait_for_a_morning_that_is_too_late(tea: Shop) -> None:
+    """Its turn came after nine in the evening, and the answer is awaited before eight."""
+    await say(tea, quiet_hours=around_now(later=timedelta(hours=12)))
+    await tea.ready("tea", 1, customer=BY_PHONE)
+    await tea.pool.execute("update reservation set collect_by = now() + interval '1 hour'")
+    await tell(tea)
+    hours = around_now()
+    await tea.pool.execute(
+        "update notification set quiet_from = $1::text::time, quiet_to = $2::text::time"
+        " where kind = 'ready' and channel = 'sms'",
+        hours["from"],
+        hours["to"],
+    )
+    due = await sendings.due(tea.pool, "sms", 10, carrier="smtp", carriers=["smtp"])
+    rows, _ = await sendings.claim(tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings))
+    assert [row["kind"] for row in rows] == ["confirmed", "ready"]

@@ -14,6 +14,7 @@ import pytest
 
 from service.messages import advertising, examples, gsm, spelling
 from service.messages.letters import Letter, write
+from service.messages.own_words import OwnWords
 from service.messages.words import WORDS, Words
 from service.models.notifications import Kind
 from service.settings import Settings
@@ -128,6 +129,27 @@ def test_the_delegates_text_names_the_customer_and_opens_nothing_but_the_door(lo
     assert "Camille Durand" in text
     assert "7K3F9P" in text
     assert "/p/" not in text
+
+
+@pytest.mark.parametrize("public", ["https://retrait.atelier-lumiere.fr", "http://localhost:8080", "https://counter"])
+def test_a_text_message_says_whether_it_holds_a_link(public: str) -> None:
+    order = {"pickup_url": f"{public}/p/2222H7K3F2BCDFGHJKNPRSTV"}
+    texts = {
+        kind: write(row(kind, "sms", order=order), settings=settings(public_url=public))
+        for kind in ("confirmed", "short", "ready", "cancelled", "collected")
+    }
+    assert [kind for kind, text in texts.items() if text.has_link] == ["confirmed", "short", "ready"]
+    assert not write(row("ready", "sms", person="delegate"), settings=settings()).has_link
+
+
+def test_a_link_of_the_shop_s_own_is_one_too() -> None:
+    for words, has in (
+        ("{{ shop }} : voyez atelier.fr/retrait", True),
+        ("{{ shop }} : www.atelier.fr", True),
+        ("{{ shop }} : a bientot. 12/24 h, 3.50/kg", False),
+    ):
+        own = OwnWords("fr", (("text", words),))
+        assert write(row("collected", "sms"), settings=settings(), own=own).has_link is has
 
 
 def test_the_templates_themselves_stay_within_the_alphabet() -> None:

@@ -1,5 +1,6 @@
 """Asks a carrier's HTTP API, and tells apart what did not go out, and what nobody knows."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ LONGEST_ANSWER = 256 * 1024  # bytes
 
 _NOT_NOW = frozenset({408, 425, 429, 500, 503})  # it says that it did not do it
 _NOBODY_KNOWS = frozenset({502, 504})  # somebody in between says that it did not answer
-_REFUSED = 400
+_DONE = range(200, 300)
+_ELSEWHERE = range(300, 400)  # nobody goes there: a message is for whom the settings name
 
 
 class Said(NamedTuple):
@@ -26,16 +28,30 @@ class Said(NamedTuple):
     @property
     def done(self) -> bool:
         """Whether it did what was asked."""
-        return self.status < _REFUSED
+        return self.status in _DONE
 
     def at(self, pointer: str) -> Any:
-        """What stands at a place of the answer, like /messages/0/id; None where nothing does."""
+        """What stands at a place of the answer, like /messages/0/id, or all of it; None where nothing does."""
         found = self.body
-        for part in pointer.strip("/").split("/"):
+        for part in filter(None, pointer.split("/")):
             try:
                 found = found[int(part)] if isinstance(found, list) else found[part]
             except (KeyError, IndexError, TypeError, ValueError):
                 return None
+        return found
+
+    def name_at(self, pointer: str) -> str:
+        """The carrier's name for what it took. Raises InDoubt where there is none: no receipt could be told by it."""
+        found = self.at(pointer)
+        if found is None or found == "":
+            raise InDoubt("no_reference")
+        return str(found)
+
+    def list_at(self, pointer: str) -> list[Any]:
+        """What it was asked to list. Raises NotNow where that is no list: nobody said then that there is nothing."""
+        found = self.at(pointer)
+        if not isinstance(found, list):
+            raise NotNow("not_understood")
         return found
 
 
@@ -58,21 +74,32 @@ class Api:
         """
         try:
             async with self._session.request(method, self.url + path, allow_redirects=False, **request) as answer:
-                said = Said(answer.status, _json(await answer.content.read(LONGEST_ANSWER)))
+                said = Said(answer.status, _json(await _whole(answer)))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotNow("unreachable") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = "timeout" if isinstance(error, TimeoutError) else "hung_up"
             raise NotNow(why) if looking else InDoubt(why) from error
-        if said.status in _NOT_NOW or (looking and not said.done):
+        if said.status in _NOT_NOW or said.status in _ELSEWHERE or (looking and not said.done):
             raise NotNow(f"http_{said.status}")
         if said.status in _NOBODY_KNOWS:
             raise InDoubt(f"http_{said.status}")
+        if looking and said.body is None:
+            raise NotNow("not_understood")
         return said
 
     async def close(self) -> None:
         """Hang up."""
         await self._session.close()
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All that it says, in however many pieces it comes; nothing, where that is more than anybody would say."""
+    try:
+        await answer.content.readexactly(LONGEST_ANSWER + 1)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    return b""
 
 
 def _json(raw: bytes) -> Any:

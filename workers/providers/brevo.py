@@ -54,14 +54,15 @@ class _Brevo:
         said = await self._api.ask("POST", self._sending, json=self._written(letter))
         if not said.done:
             raise _refusal(said)
-        return str(said.at("/messageId"))
+        return said.name_at("/messageId")
 
     async def look_up(self, letter: Letter) -> str | None:
         """What Brevo calls it, where anything has happened to a message with its tag, and not to another."""
         tag = str(letter.id)
         query = {"tags": tag, "limit": str(MOST_EVENTS)}
         said = await self._api.ask("GET", self._looking, params=query, looking=True)
-        found = (event["messageId"] for event in said.at("/events") or [] if tag in str(event.get("tag") or tag))
+        events = said.list_at("/events") if said.body != {} else []  # where there are none, it may say nothing of them
+        found = (event["messageId"] for event in events if tag in str(event.get("tag") or tag))
         name = next(found, None)
         return None if name is None else str(name)
 

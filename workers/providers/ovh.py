@@ -46,7 +46,7 @@ class Ovh:
 
         OVHcloud blocks links from its number that can be replied to: what holds one goes out from the sender.
         """
-        replies = self._replies and "://" not in letter.text
+        replies = self._replies and not letter.has_link
         job: dict[str, Any] = {
             "message": letter.text,
             "receivers": [letter.recipient],
@@ -66,16 +66,17 @@ class Ovh:
             raise NotNow(f"ovh_{said.status}")
         if said.at("/invalidReceivers"):
             raise Refused("ovh_invalid_receiver")
-        return str(said.at("/ids/0"))
+        return said.name_at("/ids/0")
 
     async def look_up(self, letter: Letter) -> str | None:
         """Its number, among what was sent with its tag, and among the jobs that have not left yet."""
-        sent = await self._ask("GET", f"{self._service}/outgoing?tag={letter.id}")
-        if sent.body:
-            return str(sent.body[0])
-        for job in ((await self._ask("GET", f"{self._service}/jobs")).body or [])[-MOST_JOBS:]:
-            waiting = (await self._ask("GET", f"{self._service}/jobs/{job}")).body or {}
-            if waiting.get("receiver") == letter.recipient and waiting.get("message") == letter.text:
+        said = await self._ask("GET", f"{self._service}/outgoing?tag={letter.id}")
+        for sent in said.list_at(""):
+            return str(sent)
+        said = await self._ask("GET", f"{self._service}/jobs")
+        for job in said.list_at("")[-MOST_JOBS:]:
+            waiting = await self._ask("GET", f"{self._service}/jobs/{job}")
+            if waiting.at("/receiver") == letter.recipient and waiting.at("/message") == letter.text:
                 return str(job)
         return None
 
@@ -87,7 +88,9 @@ class Ovh:
         """Ask with a signature over secret, consumer, method, address, body, and their time."""
         if time.monotonic() - self._compared_at >= CLOCK_SECONDS:
             theirs = (await self._api.ask("GET", "/auth/time", looking=True)).body
-            self._ahead, self._compared_at = int(theirs) - int(time.time()), time.monotonic()
+            if not isinstance(theirs, int):
+                raise NotNow("not_understood")
+            self._ahead, self._compared_at = theirs - int(time.time()), time.monotonic()
         written = json.dumps(body) if body is not None else ""
         now = str(int(time.time()) + self._ahead)
         signed = "+".join((self._secret, self._consumer, method, self._api.url + path, written, now))

@@ -56,13 +56,13 @@ class Twilio:
         said = await self._api.ask("POST", self._path, data=form)
         if not said.done:
             raise _refusal(said)
-        return str(said.at("/sid"))
+        return said.name_at("/sid")
 
     async def look_up(self, letter: Letter) -> str | None:
         """The SID of the newest message to this number with these words, unless it failed."""
         query = {"To": letter.recipient, "PageSize": "50"}
         said = await self._api.ask("GET", self._path, params=query, looking=True)
-        for message in said.at("/messages") or []:
+        for message in said.list_at("/messages"):
             if message.get("body") == letter.text and message.get("status") not in NOT_SENT:
                 return str(message["sid"])
         return None

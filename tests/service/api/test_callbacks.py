@@ -20,6 +20,7 @@ from service.database import Pool
 from tests.service.api.conftest import Api, Told, serve
 from tests.service.test_signatures import TOPIC, certificate, sns
 from tests.shop import settings_for
+from tests.workers.providers.exchange import exchange
 
 PUBLIC = "https://shop.example"
 TOKEN = "t" * 32
@@ -196,3 +197,10 @@ async def test_without_settings_nobody_is_believed(pool: Pool, database_url: str
 async def test_too_large_a_body_is_refused(api: Api) -> None:
     told = await api.request("POST", f"/callbacks/brevo/{SECRET}", data=b"[" + b" " * 300_000 + b"]", key="")
     assert told.status == 413
+
+
+async def test_a_certificate_is_read_whole_or_not_at_all() -> None:
+    async with exchange(lambda asked: "c" * (70_000 if asked.path == "/large.pem" else 2_000)) as server:
+        server.pause = 0.1
+        assert await Certificates()._ask(f"{server.url}/small.pem") == b"c" * 2_000
+        assert await Certificates()._ask(f"{server.url}/large.pem") is None

@@ -51,7 +51,8 @@ class Asked(NamedTuple):
 class Exchange:
     """Answers what `answers` has next, or what `usual` says.
 
-    `hang` takes nothing and never answers; `drop` takes it and hangs up; `delay` takes it and answers so much later.
+    `hang` takes nothing and never answers; `drop` takes it and hangs up; `delay` takes it and answers so much later;
+    `pause` lies between the two pieces of its answers. A text, where it has one for an answer, is said as it is.
     """
 
     def __init__(self, usual: Callable[[Asked], Any]) -> None:
@@ -61,6 +62,7 @@ class Exchange:
         self.hang = False
         self.drop = False
         self.delay = 0.0
+        self.pause = 0.0
         self.url = ""
 
     async def take(self, request: web.Request) -> web.StreamResponse:
@@ -83,7 +85,19 @@ class Exchange:
         if self.drop and request.method != "GET":
             assert request.transport is not None
             request.transport.abort()
-        return web.json_response(body, status=status)
+        said = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        if self.pause:
+            return await self._in_pieces(request, status, said)
+        return web.Response(body=said, status=status, content_type="application/json")
+
+    async def _in_pieces(self, request: web.Request, status: int, said: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(status=status, headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        await response.write(said[: len(said) // 2])
+        await asyncio.sleep(self.pause)
+        await response.write(said[len(said) // 2 :])
+        await response.write_eof()
+        return response
 
     @property
     def sent(self) -> list[Asked]:

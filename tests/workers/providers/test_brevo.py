@@ -97,6 +97,7 @@ async def test_an_e_mail_has_both_its_forms_and_its_id(mail: BrevoEmail, server:
         (400, "duplicate_parameter", "idempotencyKey is duplicated", InDoubt),
         (429, "too_many_requests", "", NotNow),
         (500, "", "", NotNow),
+        (302, "", "", NotNow),
         (504, "", "", InDoubt),
     ],
 )
@@ -124,3 +125,26 @@ async def test_a_doubt_is_cleared_by_the_tag(sms: BrevoSms, mail: BrevoEmail, se
 async def test_what_happened_to_others_clears_no_doubt(sms: BrevoSms, server: Exchange) -> None:
     server.usual = lambda _: {"events": [{"messageId": "1", "tag": "another", "event": "sent"}]}
     assert await sms.look_up(TEXT) is None
+
+
+async def test_an_answer_that_comes_in_pieces_is_one_answer(sms: BrevoSms, server: Exchange) -> None:
+    server.pause = 0.1
+    assert await sms.send(TEXT) == "1511882900176220"
+    assert await sms.look_up(TEXT) == "1511882900176220"
+
+
+@pytest.mark.parametrize("said", ["{}", '{"events": []}'])
+async def test_no_events_are_none(sms: BrevoSms, server: Exchange, said: str) -> None:
+    server.usual = lambda _: said
+    assert await sms.look_up(TEXT) is None
+
+
+@pytest.mark.parametrize("said", ["<html>Busy</html>", '{"message": "soon"}', "[]"])
+async def test_an_answer_that_is_not_understood_is_no_word_that_it_has_nothing(
+    sms: BrevoSms, server: Exchange, said: str
+) -> None:
+    server.usual = lambda _: said
+    with pytest.raises(NotNow, match="not_understood"):
+        await sms.look_up(TEXT)
+    with pytest.raises(InDoubt, match="no_reference"):
+        await sms.send(TEXT)

@@ -52,7 +52,18 @@ async def test_the_body_is_filled_with_the_message_and_the_id_is_found(carrier: 
 
 @pytest.mark.parametrize(
     ("status", "problem"),
-    [(400, Refused), (422, Refused), (401, NotNow), (404, NotNow), (429, NotNow), (500, NotNow), (502, InDoubt)],
+    [
+        (301, NotNow),
+        (302, NotNow),
+        (307, NotNow),
+        (400, Refused),
+        (422, Refused),
+        (401, NotNow),
+        (404, NotNow),
+        (429, NotNow),
+        (500, NotNow),
+        (502, InDoubt),
+    ],
 )
 async def test_a_refusal_is_told_from_what_can_be_mended(
     carrier: ByHttp, server: Exchange, status: int, problem: type[Exception]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from service.messages.letters import write
+from tests.service.test_messages import row, settings
 from tests.workers.providers.exchange import TEXT, Asked, Exchange, exchange
 from workers.providers.carrier import InDoubt, NotNow, Refused
 from workers.providers.ovh import Ovh
@@ -104,9 +106,13 @@ async def test_who_wants_replies_sends_from_a_number(server: Exchange) -> None:
 
 async def test_a_link_goes_out_from_the_sender_since_the_number_may_carry_none(server: Exchange) -> None:
     carrier = made(server, replies=True)
-    await carrier.send(replace(TEXT, text=f"{TEXT.text} https://shop.example/p/1"))
+    for kind in ("confirmed", "ready", "short", "cancelled"):
+        await carrier.send(write(row(kind, "sms"), settings=settings()))
     await carrier.close()
-    assert (server.sent[0].json["senderForResponse"], server.sent[0].json["sender"]) == (False, "ATELIER")
+    jobs = [asked.json for asked in server.sent]
+    assert ["retrait.atelier-lumiere.fr/p/" in job["message"] for job in jobs] == [True, True, True, False]
+    assert [job["senderForResponse"] for job in jobs] == [False, False, False, True]
+    assert ["sender" in job for job in jobs] == [True, True, True, False]
 
 
 async def test_a_number_that_is_none_is_refused(ovh: Ovh, books: Books) -> None:
@@ -115,7 +121,7 @@ async def test_a_number_that_is_none_is_refused(ovh: Ovh, books: Books) -> None:
         await ovh.send(TEXT)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 503])
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 500, 503])
 async def test_what_can_be_mended_is_tried_again(ovh: Ovh, server: Exchange, status: int) -> None:
     server.answers = [(status, {"message": "This credential is not valid"})]
     with pytest.raises(NotNow):
@@ -131,3 +137,24 @@ async def test_a_doubt_is_cleared_by_the_tag_also_while_the_job_waits(ovh: Ovh, 
     with pytest.raises(InDoubt):
         await ovh.send(TEXT)
     assert await ovh.look_up(TEXT) == "100"
+
+
+async def test_an_answer_that_comes_in_pieces_is_one_answer(ovh: Ovh, server: Exchange) -> None:
+    server.pause = 0.1
+    assert await ovh.send(TEXT) == "100"
+    assert await ovh.look_up(TEXT) == "100"
+
+
+async def test_an_answer_that_is_not_understood_is_no_word_that_it_has_nothing(ovh: Ovh, server: Exchange) -> None:
+    assert await ovh.look_up(TEXT) is None  # they have compared their clocks
+    server.usual = lambda _: "<html>Busy</html>"
+    with pytest.raises(NotNow, match="not_understood"):
+        await ovh.look_up(TEXT)
+    with pytest.raises(InDoubt, match="no_reference"):
+        await ovh.send(TEXT)
+
+
+async def test_who_does_not_tell_the_time_is_asked_another_time(ovh: Ovh, server: Exchange) -> None:
+    server.usual = lambda _: '"noon"'
+    with pytest.raises(NotNow, match="not_understood"):
+        await ovh.send(TEXT)

@@ -84,6 +84,8 @@ async def test_a_messaging_service_sends_in_its_own_name(server: Exchange) -> No
         (429, 20429, NotNow),
         (500, None, NotNow),
         (503, None, NotNow),
+        (301, None, NotNow),
+        (302, None, NotNow),
         (502, None, InDoubt),
         (504, None, InDoubt),
     ],
@@ -128,3 +130,20 @@ async def test_who_is_not_there_has_nothing() -> None:
 async def test_a_slow_answer_is_an_answer(twilio: Twilio, server: Exchange) -> None:
     server.delay = 0.2
     assert await twilio.send(TEXT) == "SM0"
+
+
+async def test_an_answer_that_comes_in_pieces_is_one_answer(twilio: Twilio, server: Exchange) -> None:
+    server.pause = 0.1
+    assert await twilio.send(TEXT) == "SM0"
+    assert await twilio.look_up(TEXT) == "SM0"
+
+
+@pytest.mark.parametrize("said", ["<html>Busy</html>", '{"messages": [', "{}", "[]", "null", '"' + "x" * 300_000 + '"'])
+async def test_an_answer_that_is_not_understood_is_no_word_that_it_has_nothing(
+    twilio: Twilio, server: Exchange, said: str
+) -> None:
+    server.usual = lambda _: said
+    with pytest.raises(NotNow, match="not_understood"):
+        await twilio.look_up(TEXT)
+    with pytest.raises(InDoubt, match="no_reference"):
+        await twilio.send(TEXT)
