@@ -95,7 +95,8 @@ async def test_scanning_twice_hands_over_whatever_the_layout_and_wherever_the_fo
     await expect(lane(page, "ready")).to_have_count(3)
     for order, focus in zip(orders[:2], ("find", None), strict=True):
         code = order["pickup_code"].translate(AZERTY)
-        for _ in range(2):
+        for pause in (0, 1600):
+            await page.wait_for_timeout(pause)
             if focus:
                 await page.get_by_test_id(focus).focus()
             await scan(page, code)
@@ -104,6 +105,7 @@ async def test_scanning_twice_hands_over_whatever_the_layout_and_wherever_the_fo
     token = orders[2]["pickup_url"].rpartition("/")[2]
     await scan(page, token)
     await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await page.wait_for_timeout(1600)
     await scan(page, token)
     await expect(lane(page, "ready")).to_have_count(0)
     await expect(page.locator(".live .count")).to_have_count(0)
