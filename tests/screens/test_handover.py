@@ -97,3 +97,20 @@ async def test_an_order_opened_by_hand_is_handed_over_by_the_second_read_of_its_
     await read_again(page, ready)
     await became(shop, ready, "collected")
     assert await shop.pool.fetchval("select checked_by from reservation") == "code"
+
+
+async def test_a_name_that_is_typed_slowly_hands_nothing_over(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 1)
+    await shop.ready("tea", 1, customer={"name": "Rosa Petit", "phone": "+33639981111"})
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(2)
+    await scan(page, ready["pickup_code"])
+    await expect(panel(page)).to_contain_text("Camille Durand")
+    for symbol in ("R", "o", "s", "a", " ", "p"):
+        await page.keyboard.press(symbol)
+        await page.wait_for_timeout(250)
+    await expect(page.get_by_test_id("find")).to_have_value("Rosa p")
+    await expect(page.get_by_test_id("hit")).to_contain_text("Rosa Petit")
+    await expect(page.locator("iframe.printing")).to_have_count(0)
+    await became(shop, ready, "ready")
