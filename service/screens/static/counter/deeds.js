@@ -70,13 +70,36 @@ export async function scanned(text) {
   if (!hits.value?.length) refuse(exact ? "unknown_code" : "unknown_scan", { text: said.value });
 }
 
+const PAUSE = 1500; // milliseconds: sooner, it is the scanner that sees the same code once more
+let lastRead = { value: null, at: -Infinity };
+
+// Read once, an order opens; read once more by somebody who meant it, it is handed over: after a pause, while nothing
+// else is asked about it, and nothing is to be paid.
 function opened(card, said) {
   const how = said ? { [said.kind]: said.value } : null;
-  if (selected.value === card.id && how && card.state === "ready") return handOver(card, how);
-  openCard(card, how);
+  const soon = how && lastRead.value === said.value && performance.now() - lastRead.at < PAUSE;
+  lastRead = { value: said?.value, at: performance.now() };
+  if (soon && card.state === "collected") return undefined; // it lies before the scanner still
+  const isOpened = how && selected.value === card.id;
+  const again = isOpened && proof.value?.[said.kind] === said.value && !soon;
+  if (again && !sheet.value && !(card.amount_due > 0) && card.state === "ready") return handOver(card, how);
+  if (isOpened) recognised(how);
+  else openCard(card, how);
   play(card.state === "ready" ? "ok" : "wrong");
   if (card.state === "collected") tell("bad", say("collected_before"));
   else if (card.state !== "ready") tell("bad", say(`not_ready_${card.state}`));
+  return undefined;
+}
+
+// The order is open already, and what was begun with it goes on; how they were recognised is asked no longer.
+function recognised(how) {
+  batch(() => {
+    proof.value = how;
+    if (sheet.value === "recognise") sheet.value = null;
+    hits.value = null;
+    query.value = "";
+  });
+  if (!sheet.value) document.getElementById("open-title")?.focus({ preventScroll: true });
 }
 
 async function scannedItem(gtin) {

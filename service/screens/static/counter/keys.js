@@ -30,9 +30,14 @@ function forget() {
   field = null;
 }
 
-// `scanned(text)` for a burst; `pressed(key)` for a single key, true where it meant something; `typed(text)` for what
-// somebody begins to type while no field has the focus: it gives the field that took it.
-export function start({ scanned, pressed, typed }) {
+// The letter of a key that is pressed together with Alt, also where that writes another sign.
+function letter(event) {
+  return (/^[a-z]$/i.test(event.key) ? event.key : event.code.replace("Key", "")).toLowerCase();
+}
+
+// `scanned(text)` for a burst; `pressed(key)` for a single key, `held(letter)` for one with Alt, true where it meant
+// something; `typed(text)` for what somebody begins to type while no field has the focus: it gives the field that took it.
+export function start({ scanned, pressed, held, typed }) {
   const release = () => {
     waiting = null;
     const text = burst.map((one) => one.key).join("");
@@ -58,6 +63,7 @@ export function start({ scanned, pressed, typed }) {
   };
 
   const down = (event) => {
+    if (event.altKey && !event.ctrlKey && !event.metaKey && !event.repeat && shortcuts.value && held(letter(event))) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const at = event.timeStamp;
     if (burst.length && at - burst.at(-1).at > LONGEST_GAP) forget();

@@ -99,18 +99,26 @@ function fillShelf(text) {
 }
 
 const PRESSED = {
-  "/": () => document.getElementById("find")?.focus(),
+  "/": () => document.getElementById("find")?.focus() ?? true,
   "?": () => (help.value = true),
-  r: () => open.value?.state === "ready" && (proof.value ? void handOver(open.value, proof.value) : (sheet.value = "recognise")),
-  p: () => open.value?.pickup_code && isOpen(open.value) && printLabel(open.value),
+};
+
+// With Alt, for a letter alone may be the beginning of a name: what is done to the open order.
+const HELD = {
+  r: (card) => card.state === "ready" && (proof.value ? void handOver(card, proof.value) : (sheet.value = "recognise")),
+  p: (card) => card.pickup_code && isOpen(card) && printLabel(card),
 };
 
 // A single key, where it means something here.
 function pressed(key) {
   if (!opened.value || document.querySelector("dialog[open]")) return true;
-  const act = PRESSED[key.toLowerCase()];
-  if (!act || (/[rp]/i.test(key) && (!open.value || sheet.value))) return false;
-  return act() !== false;
+  return PRESSED[key]?.() !== undefined;
+}
+
+function held(key) {
+  if (!opened.value || !open.value || sheet.value || !HELD[key] || document.querySelector("dialog[open]")) return false;
+  HELD[key](open.value);
+  return true;
 }
 
 function typed(text) {
@@ -181,7 +189,7 @@ async function begin() {
   await session.begin();
   await Promise.all([sounds.start(), remember(), basket.start()]);
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
-  keys.start({ scanned: heard, pressed, typed });
+  keys.start({ scanned: heard, pressed, held, typed });
   document.addEventListener("keydown", moved);
   render(html`<${App} />`, document.getElementById("app"));
   insist();

@@ -1,0 +1,116 @@
+"""Handing over in a real Chromium: never by accident, never twice, and it can be taken back."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from service.database import Pool
+from tests.screens import counters
+from tests.screens.conftest import Screens, Served
+from tests.screens.counters import Counters, became, lane, panel, scan
+from tests.shop import Shop
+
+pytestmark = pytest.mark.browser
+
+PAUSE = 1600  # milliseconds after which a second read was meant
+
+
+@pytest.fixture(autouse=True)
+async def relay(pool: Pool) -> AsyncIterator[None]:
+    """The relay, as the worker runs it."""
+    async for _ in counters.relayed(pool):
+        yield
+
+
+@pytest.fixture
+def tablets(screens: Screens, served: Served) -> Counters:
+    """The devices of the store."""
+    return Counters(screens, served)
+
+
+async def read_again(page: Page, order: dict[str, Any]) -> None:
+    """Read the same code once more, as somebody who means it."""
+    await page.wait_for_timeout(PAUSE)
+    await scan(page, order["pickup_code"])
+
+
+async def test_a_scanner_that_reads_a_phone_again_and_again_hands_nothing_over(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    for _ in range(4):
+        await scan(page, ready["pickup_code"])
+        await page.wait_for_timeout(600)
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await read_again(page, ready)
+    await expect(page.get_by_test_id("undo")).to_be_visible()
+    await scan(page, ready["pickup_code"])
+    await expect(page.get_by_test_id("notice")).to_contain_text("Remise à Camille D.")
+    await expect(panel(page)).to_have_count(0)
+    await became(shop, ready, "collected")
+
+
+async def test_what_is_to_be_paid_is_handed_over_by_a_touch_alone(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 1)
+    lines = [{"sku": "tea", "quantity": 1, "total": 590}]
+    due = await shop.ready("tea", 1, lines=lines, currency="EUR", pay_in_store=True)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await scan(page, due["pickup_code"])
+    await expect(panel(page)).to_contain_text("À encaisser")
+    await read_again(page, due)
+    await expect(page.locator("#open-title")).to_be_focused()
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await page.get_by_test_id("hand-over").click()
+    await became(shop, due, "collected")
+
+
+async def test_a_read_hands_nothing_over_while_something_is_asked_about_it(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 2)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await scan(page, ready["pickup_code"])
+    for sheet in ("act-partial", "act-problem"):
+        await page.get_by_test_id(sheet).click()
+        await read_again(page, ready)
+        await expect(page.get_by_test_id("sheet")).to_be_visible()
+        await page.get_by_role("button", name="Retour", exact=True).click()
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+
+
+async def test_an_order_opened_by_hand_is_handed_over_by_the_second_read_of_its_code(
+    shop: Shop, tablets: Counters
+) -> None:
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    await page.get_by_test_id("hand-over").click()
+    await expect(page.get_by_test_id("sheet")).to_be_visible()
+    await scan(page, ready["pickup_code"])
+    await expect(page.get_by_test_id("sheet")).to_have_count(0)  # they need not be asked any more
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await read_again(page, ready)
+    await became(shop, ready, "collected")
+    assert await shop.pool.fetchval("select checked_by from reservation") == "code"
+
+
+async def test_a_name_that_is_typed_slowly_hands_nothing_over(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 1)
+    await shop.ready("tea", 1, customer={"name": "Rosa Petit", "phone": "+33639981111"})
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(2)
+    await scan(page, ready["pickup_code"])
+    await expect(panel(page)).to_contain_text("Camille Durand")
+    for symbol in ("R", "o", "s", "a", " ", "p"):
+        await page.keyboard.press(symbol)
+        await page.wait_for_timeout(250)
+    await expect(page.get_by_test_id("find")).to_have_value("Rosa p")
+    await expect(page.get_by_test_id("hit")).to_contain_text("Rosa Petit")
+    await expect(page.locator("iframe.printing")).to_have_count(0)
+    await became(shop, ready, "ready")
