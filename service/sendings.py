@@ -20,6 +20,8 @@ SQL = queries.load("sendings")
 LEASE = 60  # seconds in which a sender must be heard of again
 DELAYS = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
 """Seconds before the second attempt, the third, … (28 hours in all); after the last one it has failed."""
+PUT_OFF_SECONDS = 60.0  # before a message that could not be claimed is tried again
+DOUBT_SECONDS = 30.0  # before a doubt is looked into, where its carrier wants no more
 OPTED_OUT = "opted_out"
 """Why a message was suppressed, and the kind of the one message that says so to whoever opted out."""
 
@@ -73,6 +75,12 @@ async def claim(
         return [row for row in rows if row["id"] not in unwanted], len(claimed) - len(rows) + len(unwanted)
 
 
+async def put_off(pool: Pool, store: str, id: UUID) -> None:
+    """Let others go before a message that can't be claimed: whatever is the matter with it, it is not with them."""
+    async with connection(pool) as db:
+        await SQL["put_off"].run(db, store=store, id=id, delay=PUT_OFF_SECONDS)
+
+
 def _opened(row: Record, links: Links) -> dict[str, Any]:
     """A message's row with what is personal as it is read; what no key opens stays sealed, and can't be sent."""
     opened = {**row, "reservation": links.sealer.open(row["reservation"])}
@@ -94,13 +102,19 @@ async def _unwanted(db: Connection, rows: Sequence[dict[str, Any]], opt_outs: Op
     return unwanted
 
 
-async def begin(pool: Pool, attempt: Attempt, *, provider: str, cleared: bool = False) -> bool:
+async def begin(
+    pool: Pool, attempt: Attempt, *, provider: str, cleared: bool = False, doubt_seconds: float = DOUBT_SECONDS
+) -> bool:
     """Note that this carrier is handed the message now; False when it is no longer this attempt's to send.
 
-    `cleared`: it was in doubt, and had not gone out.
+    `cleared`: it was in doubt, and had not gone out. Whose sender dies now is looked into after `doubt_seconds`.
     """
     async with connection(pool) as db:
-        return bool(await SQL["begin"].value(db, **attempt._asdict(), lease=LEASE, provider=provider, cleared=cleared))
+        return bool(
+            await SQL["begin"].value(
+                db, **attempt._asdict(), lease=LEASE, provider=provider, cleared=cleared, doubt=doubt_seconds
+            )
+        )
 
 
 GIVEN_UP = {"pending": "failed", "in_doubt": "unknown"}
@@ -113,7 +127,7 @@ class Fate(NamedTuple):
     state: str
     reason: str | None = None
     ref: str | None = None  # the carrier's own name for the message
-    delay: float = 30  # seconds before a doubt is looked into
+    delay: float = DOUBT_SECONDS  # seconds before a doubt is looked into
     carrier_failed: bool = False  # whether it says something of the carrier
 
 

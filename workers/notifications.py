@@ -10,7 +10,7 @@ import structlog
 from service import failpoints, sendings, traces
 from service.carriers import Standing
 from service.database import Pool, connection
-from service.errors import Problem
+from service.errors import Problem, Unavailable
 from service.links import Links
 from service.message_templates import Shelf
 from service.messages.letters import Letter
@@ -61,10 +61,29 @@ class Sender:
         return handled
 
     async def _send_of(self, store: str, ids: Sequence[UUID]) -> int:
-        rows, moot = await sendings.claim(self._pool, store, ids, links=self._links, opt_outs=self._opt_outs)
+        rows, moot, broken = await self._claimed(store, ids)
         failpoints.reached("message_claimed")
         await asyncio.gather(*(self._handle(row) for row in rows))
+        if broken is not None:
+            raise broken
         return len(rows) + moot
+
+    async def _claimed(self, store: str, ids: Sequence[UUID]) -> tuple[list[dict[str, Any]], int, Exception | None]:
+        """Claim messages, each by itself where together it fails: what can't be claimed stands before no other."""
+        try:
+            return *await self._claim(store, ids), None
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is these messages' only
+            if len(ids) == 1:
+                await sendings.put_off(self._pool, store, ids[0])
+                return [], 0, error
+        each = [await self._claimed(store, [id]) for id in ids]
+        broken = [error for *_, error in each if error is not None]
+        return [row for rows, *_ in each for row in rows], sum(moot for _, moot, _ in each), next(iter(broken), None)
+
+    async def _claim(self, store: str, ids: Sequence[UUID]) -> tuple[list[dict[str, Any]], int]:
+        return await sendings.claim(self._pool, store, ids, links=self._links, opt_outs=self._opt_outs)
 
     async def _handle(self, row: dict[str, Any]) -> None:
         """One message, from its words to the record of its fate; nothing that goes wrong here goes further."""
@@ -106,7 +125,11 @@ class Sender:
         try:
             fate = await self._cleared(letter, row, attempt) if row["doubts"] else None
             if fate is None and await sendings.begin(
-                self._pool, attempt, provider=self._carrier.name, cleared=self._carrier.can_tell
+                self._pool,
+                attempt,
+                provider=self._carrier.name,
+                cleared=self._carrier.can_tell,
+                doubt_seconds=self._carrier.doubt_seconds,
             ):
                 failpoints.reached("message_begun")
                 fate = Fate("accepted", ref=await self._carrier.send(letter))

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 from uuid import UUID
@@ -50,7 +51,21 @@ class Letter:
     qr: bytes | None = None  # PNG, which the HTML names cid:qr
     has_link: bool = False  # of a text message: some numbers may carry none
     opt_out: str | None = None  # where a POST ends messages like this one (RFC 8058)
+    doubted_since: datetime | None = None  # when it was first handed over, of all the times that are in doubt
+    revivals: int = 0  # how often it was sent again by hand
     own_failed: str | None = None  # why the shop's own words could not be used, and ours were
+
+    @property
+    def tag(self) -> str:
+        """What carriers are to know it by: our id, and another name each time that it is sent again by hand."""
+        return f"{self.id}.{self.revivals}" if self.revivals else str(self.id)
+
+    @property
+    def unsubscribe(self) -> dict[str, str]:
+        """Headers for the mail program's own button (RFC 8058), where there is something that one may do without."""
+        if not self.opt_out:
+            return {}
+        return {"List-Unsubscribe": f"<{self.opt_out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
     def html_with_qr(self) -> str | None:
         """The HTML with its picture inside, for a page to show."""
@@ -98,6 +113,8 @@ def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = 
         "language": speaks,
         "sender_name": one_line(known["shop"]),
         "recipient": row["address"],
+        "doubted_since": row.get("doubted_since"),
+        "revivals": row.get("revivals", 0),
     }
     if row["channel"] == "sms":
         text = _text_message(row, known, fill)

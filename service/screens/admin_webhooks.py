@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from aiohttp import web
@@ -13,13 +13,22 @@ from service.api.webhooks import refuse_beyond
 from service.callers import Scope
 from service.database import Connection, connection, transaction
 from service.errors import Problem
-from service.models.webhooks import DeliveriesAsked, ReplayBody, WebhookEndpoint, WebhookEndpointBody
+from service.models.webhooks import (
+    CustomerField,
+    DeliveriesAsked,
+    Format,
+    ReplayBody,
+    WebhookEndpoint,
+    WebhookEndpointBody,
+)
 from service.screens.admin_devices import stores_of
 from service.screens.admin_frame import Form, Page, endpoint, form, once, seeing
 
 NOW = queries.load("reservations")["now"]
 
 ADMIN = frozenset({Scope.ADMIN})
+FORMATS = get_args(Format)
+CHOICES = {"formats": FORMATS, "customer_fields": get_args(CustomerField)}
 STATES = ("pending", "sending", "delivered", "dead")
 
 _SHOWN = 50
@@ -28,7 +37,7 @@ _SHOWN = 50
 async def _known(page: Page) -> Mapping[str, Any]:
     async with connection(page.call.pool) as db:
         found = (await webhooks.listed(db, page.visit.caller, limit=200)).items
-    return {"endpoints": found, "stores": await stores_of(page)}
+    return {"endpoints": found, "stores": await stores_of(page), **CHOICES}
 
 
 async def listed(page: Page) -> web.Response:
@@ -43,6 +52,8 @@ def _asked(page: Page, fields: Form, before: WebhookEndpoint | None = None) -> W
         {
             "url": fields.get("url", ""),
             "description": fields.get("description", ""),
+            "format": fields.get("format", before.format if before else FORMATS[0]),
+            "fields": fields.getall("told", []),
             "events": events,
             "stores": fields.getall("store", []),
             "active": before is None or "active" in fields,
@@ -83,6 +94,7 @@ async def _one(page: Page) -> Mapping[str, Any]:
         "state": asked.state,
         "states": STATES,
         "stores": await stores_of(page),
+        **CHOICES,
     }
 
 
@@ -125,9 +137,9 @@ async def rotate(page: Page) -> web.Response:
 
 async def ping(page: Page) -> web.Response:
     """Have a ping sent."""
-    id: UUID = page.call.id()
+    id, source = page.call.id(), str(page.call.settings.public_url).rstrip("/")
     async with transaction(page.call.pool) as db:
-        await deliveries.ping(db, id, caller=page.visit.caller)
+        await deliveries.ping(db, id, caller=page.visit.caller, source=source)
     return seeing(f"/admin/webhooks/{id}?done=pinged")
 
 

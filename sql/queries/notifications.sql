@@ -96,9 +96,11 @@ select n.store_id, n.id, n.reservation_id, n.kind, n.channel, n.person, n.state,
  where n.store_id = :store and n.id = :id;
 
 -- name: revive
--- A dead message is sent once more, as if it had never been tried, where it is still known to whom.
+-- A dead message is sent once more, as if it had never been tried, where it is still known to whom. Its carrier gets it by
+-- another name: what it said of the sending before says nothing of this one.
 update notification
    set state = 'pending', attempts = 0, doubts = 0, provider = null, provider_ref = null, reason = null,
+       doubted_since = null, revivals = revivals + 1,
        next_attempt_at = now(), quiet_from = null, quiet_to = null, updated_at = now()
  where store_id = :store and id = :id and state in ('failed', 'unknown') and next_attempt_at is null
    and address is not null;

@@ -66,9 +66,19 @@ update notification n
  where n.store_id = :store and n.id = d.id
 returning n.id, n.state;
 
+-- name: put_off
+-- A due message that can't be claimed lets others go first, for so many seconds. Whoever has it in hand keeps it.
+update notification n
+   set next_attempt_at = now() + make_interval(secs => :delay), updated_at = now()
+  from (select store_id, id from notification
+         where store_id = :store and id = :id and state in ('pending', 'unknown') and next_attempt_at <= now()
+           for update skip locked) due
+ where n.store_id = due.store_id and n.id = due.id;
+
 -- name: contents
 -- All that the words of these messages are made of.
 select n.id, n.store_id, n.reservation_id, n.kind, n.channel, n.person, n.address, n.locale, n.attempts, n.doubts, n.provider,
+       n.doubted_since, n.revivals,
        reservation_json(r, :links::text, false, null)::text as reservation, r.token, r.delegate_name,
        s.name as store_name, s.time_zone, s.address as store_address, s.phone as store_phone, s.instructions,
        e.data as facts, e.traceparent
@@ -110,11 +120,14 @@ select :store, new_id(), h.event_seq, h.reservation_id, h.kind, h.fallback, h.pe
 on conflict on constraint message_is_sent_once do nothing;
 
 -- name: begin
--- From here on this carrier may have sent it. True while this attempt still has it; its lease runs anew.
+-- From here on this carrier may have sent it. True while this attempt still has it; its lease runs anew, and should nobody
+-- hear of it again, it is looked into after so many seconds (`doubt`) from here.
 -- A doubt that was cleared (it had not gone out) is none any more, and any carrier may try.
 update notification
    set begun_at = now(), lease_until = now() + make_interval(secs => :lease), provider = :provider,
-       doubts = case when :cleared then 0 else doubts end, updated_at = now()
+       next_attempt_at = now() + make_interval(secs => :doubt),
+       doubts = case when :cleared then 0 else doubts end,
+       doubted_since = case when :cleared or doubts = 0 then now() else doubted_since end, updated_at = now()
  where store_id = :store and id = :id and state = 'sending' and attempts = :attempts and lease_until > now()
 returning true;
 
@@ -176,7 +189,8 @@ select a.store_id, array_agg(a.id) as ids
  order by a.store_id;
 
 -- name: release
--- The lease is over. What was begun may have gone out: a doubt. What was not begun is sent as if nothing had been.
+-- The lease is over. What was begun may have gone out: a doubt, for as long as its carrier wants to be left alone with it.
+-- What was not begun is sent as if nothing had been.
 with over as (
     select n.id from notification n
      where n.store_id = :store and n.id = any (:ids::uuid[]) and n.state = 'sending' and n.lease_until <= now()
@@ -187,6 +201,6 @@ update notification n
    set state = case when n.begun_at is null and n.doubts = 0 then 'pending' else 'unknown' end,
        doubts = n.doubts + case when n.begun_at is null then 0 else 1 end,
        reason = case when n.begun_at is null then n.reason else 'sender_died' end,
-       next_attempt_at = now(), lease_until = null, begun_at = null, updated_at = now()
+       next_attempt_at = greatest(now(), n.next_attempt_at), lease_until = null, begun_at = null, updated_at = now()
   from over
  where n.store_id = :store and n.id = over.id;

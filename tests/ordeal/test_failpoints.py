@@ -170,7 +170,9 @@ async def settled(shop: Shop) -> bool:
 async def leases_run_out(shop: Shop) -> None:
     """Move the rows, not the clock: whoever had something in hand was not heard of for a minute."""
     for table in ("notification", "delivery"):
-        await shop.pool.execute(f"update {table} set lease_until = now() where state = 'sending'")
+        await shop.pool.execute(
+            f"update {table} set lease_until = now(), next_attempt_at = now() where state = 'sending'"
+        )
 
 
 WORKER_PLACES = (

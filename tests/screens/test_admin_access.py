@@ -1,6 +1,8 @@
 """Every page of the administration, tried by who may not: nobody, a device, a key, another site, the wrong scope."""
 
+import json
 import re
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -122,3 +124,37 @@ async def test_what_is_done_here_is_written_down_under_the_key(api: Api, shop: S
         "message_policy.changed",
         "webhook.created",
     ]
+
+
+async def test_a_webhook_keeps_its_format_and_what_it_is_told_and_its_ping_says_from_where(
+    api: Api, shop: Shop
+) -> None:
+    await shop.store()
+    headers = await session(api)
+    made = {"url": "https://shop.example/hooks", "format": "cloudevents", "fields": ["email", "phone"]}
+    one = (await api.post("/v1/webhook-endpoints", json=made)).json
+    page = f"/admin/webhooks/{one['id']}"
+    shown = (await api.get(page, key="", headers=headers)).text
+    assert '<option value="cloudevents" selected>' in shown
+    told = re.findall(r'name="told" value="(\w+)"( checked)?', shown)
+    assert [name for name, ticked in told if ticked] == ["email", "phone"]
+
+    async def save(*ticked: str, **others: str) -> dict[str, Any]:
+        now = (await api.get(f"/v1/webhook-endpoints/{one['id']}")).json
+        fields = [("url", made["url"]), ("active", "on"), ("version", now["version"]), *others.items()]
+        answer = await api.request(
+            "POST", page, key="", data=[*fields, *(("told", name) for name in ticked)], headers=headers
+        )
+        assert answer.status == 303, answer.text
+        found: dict[str, Any] = (await api.get(f"/v1/webhook-endpoints/{one['id']}")).json
+        return found
+
+    saved = await save("email", "phone", format="cloudevents", description="Orders")
+    assert (saved["description"], saved["format"], saved["fields"]) == ("Orders", "cloudevents", ["email", "phone"])
+    assert (await api.request("POST", f"{page}/ping", key="", headers=headers)).status == 303
+    await api.post(f"/v1/webhook-endpoints/{one['id']}/ping")
+    pings = await shop.pool.fetch("select body from delivery where type = 'webhook.ping'")
+    by_hand, by_api = [json.loads(ping["body"])["source"] for ping in pings]
+    assert by_hand == by_api != ""
+    saved = await save("name", format="standard")
+    assert (saved["format"], saved["fields"]) == ("standard", ["name"])

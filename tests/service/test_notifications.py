@@ -1,6 +1,7 @@
 """Messages: who is told what, when it is still true, and how an attempt ends."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, get_args
 from uuid import UUID
 
@@ -195,7 +196,9 @@ async def test_a_refusal_is_told_to_the_shop(tea: Shop) -> None:
 
 
 async def expire_leases(shop: Shop) -> int:
-    await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+    await shop.pool.execute(
+        "update notification set lease_until = now(), next_attempt_at = now() where state = 'sending'"
+    )
     return await sendings.release_abandoned(shop.pool)
 
 
@@ -222,6 +225,20 @@ async def test_who_dies_after_handing_over_leaves_a_doubt(tea: Shop) -> None:
     assert again["doubts"] == 1
     await sendings.record(tea.pool, attempt_of(again), Fate("pending", "smtp_421"), provider="smtp")
     assert await states(tea.pool) == [("confirmed", "unknown", "smtp_421")]  # a doubt stays one
+
+
+async def test_a_doubt_left_by_the_dead_is_looked_into_when_its_carrier_wants_it(tea: Shop) -> None:
+    """A receipt has the time that it has when an answer is lost."""
+    await tea.confirm(await tea.hold("tea", 1, customer=BY_PHONE))
+    await tell(tea)
+    [row] = await claim_all(tea, "sms")
+    assert await sendings.begin(tea.pool, attempt_of(row), provider="smtp", doubt_seconds=150)
+    await tea.pool.execute("update notification set lease_until = now()")
+    assert await sendings.release_abandoned(tea.pool) == 1
+    assert await states(tea.pool) == [("confirmed", "unknown", "sender_died")]
+    assert await claim_all(tea, "sms") == []
+    waits = await tea.pool.fetchval("select next_attempt_at - now() from notification")
+    assert timedelta(seconds=140) < waits <= timedelta(seconds=150)
 
 
 async def test_who_wakes_up_too_late_does_not_hand_over(tea: Shop) -> None:

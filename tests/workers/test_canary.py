@@ -165,7 +165,9 @@ async def live(shop: Shop, api: Door, worker: Start, mail: MailServer, settings:
     mail.mailbox.at_rcpt = ""
     await shop.pool.execute("update notification set next_attempt_at = now() where state in ('pending', 'unknown')")
     for table in ("notification", "delivery"):
-        await shop.pool.execute(f"update {table} set lease_until = now() where lease_until is not null")
+        await shop.pool.execute(
+            f"update {table} set lease_until = now(), next_attempt_at = now() where lease_until is not null"
+        )
     second = await worker(**settings)
     await api.ask("POST", f"{ONE}/{held['id']}/collect", {"code": held["pickup_code"]})
     await api.ask("POST", f"{ONE}/{held['id']}/undo", {"reason": "Zoé Canary forgot her bag"})

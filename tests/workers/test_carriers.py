@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from service import carriers, sendings
+from service import carriers, notifications, sendings
 from service.carriers import Standing
 from service.database import connection
 from tests.service.test_notifications import BY_PHONE
@@ -177,7 +177,9 @@ async def test_killed_after_twilio_took_them_the_next_worker_finds_them_there(
     await until(lambda: len(books.messages) == 3)
     await one.kill()
     server.delay = 0
-    await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+    await shop.pool.execute(
+        "update notification set lease_until = now(), next_attempt_at = now() where state = 'sending'"
+    )
     await worker(**by_twilio(server))
     await until(lambda: all_accepted(shop, 3))
     assert len(books.messages) == 3
@@ -215,6 +217,33 @@ async def test_what_never_works_is_given_up_seen_and_sent_again_by_hand(shop: Sh
     row = await shop.pool.fetchrow("select state, reason from notification where channel = 'email'")
     assert row is not None
     assert tuple(row) == ("failed", "gave_up away")
+
+
+async def test_what_is_sent_again_by_hand_is_another_sending_to_its_carrier(
+    shop: Shop, server: Exchange, books: Books
+) -> None:
+    """The first one was refused by the network; of the second the answer is lost, and it never went out."""
+    await orders(shop, 1, customer=BY_PHONE)
+    await tell(shop)
+    carrier = Twilio(server.url, ACCOUNT, TOKEN, sender="", callback="", seconds=0.5)
+    sender = Sender(shop.pool, shop.settings, "sms", carrier)
+    await sender.send_due()
+    books.messages[0]["date_created"] = "Tue, 24 Nov 2020 10:15:00 +0000"
+    await shop.pool.execute("update notification set state = 'failed'")
+    id = await shop.pool.fetchval("select id from notification")
+    async with connection(shop.pool) as db:
+        await notifications.resend(db, "lyon", id)
+    server.answers = [(504, {})]
+    await sender.send_due()
+    assert await count(shop.pool, "unknown") == 1
+    await shop.pool.execute("update notification set next_attempt_at = now()")
+    await sender.send_due()
+    await carrier.close()
+    assert await count(shop.pool, "accepted") == 1
+    assert len(books.messages) == 2
+    row = await shop.pool.fetchrow("select revivals, provider_ref from notification")
+    assert row is not None
+    assert tuple(row) == (1, "SM1")
 
 
 def test_secrets_of_carriers_are_not_in_settings_as_text(shop: Shop) -> None:

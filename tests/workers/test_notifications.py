@@ -1,5 +1,6 @@
 """Sending: one round of a sender against carriers that misbehave in every way."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from service import events
 from service.messages.letters import Letter
 from tests.shop import Shop
 from tests.workers.conftest import MailServer, orders
-from workers.notifications import Sender, recover
+from workers.notifications import AT_ONCE, Sender, recover
 from workers.providers.capture import Capture
 from workers.providers.carrier import Carrier, InDoubt, NotNow, Refused
 from workers.providers.smtp import Smtp
@@ -155,6 +156,33 @@ async def test_a_store_that_breaks_holds_up_no_other(shop: Shop) -> None:
     await send(shop, Moody([]))
     states = await shop.pool.fetch("select store_id, state from notification where channel = 'email' order by 1")
     assert [tuple(row) for row in states] == [("lyon", "pending"), ("nice", "accepted")]
+
+
+async def test_what_cannot_be_claimed_stands_before_no_other(shop: Shop) -> None:
+    """More of them than a sender takes at once, all older, and two of their store that can be claimed."""
+    await orders(shop, AT_ONCE + 4)
+    await shop.stock("tea", 5, store="nice")
+    await shop.confirm(await shop.hold("tea", 1, store="nice"))
+    await tell(shop)
+    await shop.pool.execute("update store set time_zone = 'Nowhere/Land' where id = 'lyon'")
+    await shop.pool.execute(
+        "update notification set quiet_from = '03:00', quiet_to = '03:01' where store_id = 'lyon'"
+        " and id not in (select id from notification where store_id = 'lyon' order by id limit 2)"
+    )
+    await shop.pool.execute("update notification set next_attempt_at = '2026-01-01' where store_id = 'lyon'")
+    sender = Sender(shop.pool, shop.settings, "email", Moody([]))
+    async with asyncio.timeout(20):
+        while await sender.send_due():
+            pass
+    told = await shop.pool.fetch(
+        "select store_id, state, coalesce(reason, ''), count(*) from notification where channel = 'email'"
+        " group by 1, 2, 3 order by 1, 4"
+    )
+    assert [tuple(row) for row in told] == [
+        ("lyon", "pending", "unwritable", 2),
+        ("lyon", "pending", "", AT_ONCE + 2),
+        ("nice", "accepted", "", 1),
+    ]
 
 
 async def test_a_sender_told_to_stop_gives_back_what_it_has_not_begun(shop: Shop) -> None:

@@ -172,7 +172,9 @@ async def test_killed_between_handing_over_and_recording_it_sends_once_more_the_
     await until(lambda: len(mail.mailbox.taken) == 3)
     await one.kill()
     mail.mailbox.hang = False
-    await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+    await shop.pool.execute(
+        "update notification set lease_until = now(), next_attempt_at = now() where state = 'sending'"
+    )
     await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await everything_told(shop, 3)
     assert set(Counter(mail.mailbox.refs).values()) == {2}
@@ -186,7 +188,9 @@ async def test_killed_in_the_middle_only_what_was_being_handed_over_comes_twice(
     one = await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await until(lambda: len(mail.mailbox.taken) >= 2)
     await one.kill()
-    await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+    await shop.pool.execute(
+        "update notification set lease_until = now(), next_attempt_at = now() where state = 'sending'"
+    )
     begun = await shop.pool.fetch("select id from notification where begun_at is not null")
     await worker(EMAIL_PROVIDERS='["smtp"]', SMTP_URL=mail.url)
     await everything_told(shop, 30)
@@ -203,7 +207,9 @@ async def test_killed_again_and_again_every_captured_message_is_kept_once(shop: 
         before = await captured_so_far(shop)
         await until(partial(more_captured, shop, before))
         await one.kill()
-        await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+        await shop.pool.execute(
+            "update notification set lease_until = now(), next_attempt_at = now() where state = 'sending'"
+        )
     await worker()
     await everything_told(shop, 120)
     await captured_once(shop, 120)

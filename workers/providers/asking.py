@@ -3,13 +3,17 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import aiohttp
 
+from service.messages.letters import Letter
 from workers.providers.carrier import InDoubt, NotNow
 
 SECONDS = 15.0  # for an answer, from the name to its last byte
+CLOCKS_APART = timedelta(seconds=60)  # theirs and ours, at most
 CONNECTING_SECONDS = 5.0
 LONGEST_ANSWER = 256 * 1024  # bytes
 
@@ -91,6 +95,18 @@ class Api:
     async def close(self) -> None:
         """Hang up."""
         await self._session.close()
+
+
+def is_earlier(moment: Any, letter: Letter) -> bool:
+    """Whether what a carrier has from then was sent before the sending that is in doubt: the same words, another time.
+
+    `moment`: as in mails, or as ISO 8601 has it; what has none that can be read may be the one.
+    """
+    try:
+        at = parsedate_to_datetime(moment) if "," in moment else datetime.fromisoformat(moment)
+        return letter.doubted_since is not None and at < letter.doubted_since - CLOCKS_APART
+    except (TypeError, ValueError):
+        return False
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:

@@ -58,11 +58,11 @@ class _Brevo:
 
     async def look_up(self, letter: Letter) -> str | None:
         """What Brevo calls it, where anything has happened to a message with its tag, and not to another."""
-        tag = str(letter.id)
+        tag = letter.tag
         query = {"tags": tag, "limit": str(MOST_EVENTS)}
         said = await self._api.ask("GET", self._looking, params=query, looking=True)
         events = said.list_at("/events") if said.body != {} else []  # where there are none, it may say nothing of them
-        found = (event["messageId"] for event in events if tag in str(event.get("tag") or tag))
+        found = (event["messageId"] for event in events if tag in _tags(event.get("tag") or tag))
         name = next(found, None)
         return None if name is None else str(name)
 
@@ -83,7 +83,7 @@ class BrevoSms(_Brevo):
             "recipient": letter.recipient.removeprefix("+"),
             "content": letter.text,
             "type": "transactional",
-            "tag": str(letter.id),
+            "tag": letter.tag,
             "unicodeEnabled": gsm.septets(letter.text) is None,
         }
         return {**message, "webUrl": self._callback} if self._callback else message
@@ -101,8 +101,8 @@ class BrevoEmail(_Brevo):
             "to": [{"email": letter.recipient}],
             "subject": letter.subject or "",
             "textContent": letter.text,
-            "headers": {"Auto-Submitted": "auto-generated", "idempotencyKey": str(letter.id)},
-            "tags": [str(letter.id)],
+            "headers": {"Auto-Submitted": "auto-generated", "idempotencyKey": letter.tag, **letter.unsubscribe},
+            "tags": [letter.tag],
         }
         html = letter.html_with_qr()
         return {**message, "htmlContent": html} if html is not None else message
@@ -122,6 +122,11 @@ def _refusal(said: Said) -> NotNow | Refused | InDoubt:
     return Refused(f"brevo_{code}") if forever else NotNow(f"brevo_{code}")
 
 
+def _tags(said: Any) -> list[str]:
+    """The tags of a message: one alone, or a list of them, which may be spelt as JSON."""
+    return [tag.strip(" \"'") for tag in str(said).strip("[]").split(",")]
+
+
 def read(_query: str, body: str) -> Report | Written:
     """What Brevo called to say of a text message (`msg_status`) or an e-mail (`event`), or what a customer wrote."""
     said = json.loads(body)
@@ -129,14 +134,14 @@ def read(_query: str, body: str) -> Report | Written:
     address = f"+{str(said['to']).lstrip('+')}" if channel == "sms" else said.get("email")
     if status == "replied":
         return Written("brevo", str(address), str(said.get("reply", "")))
-    tags = str(said.get("tags") or said.get("tag") or "")  # one, alone or in a list, which may be spelt as JSON
+    tags = _tags(said.get("tags") or said.get("tag") or "")
     state = STATES.get(status)
     ref = said.get("messageId") or said.get("message-id")
     return Report(
         provider="brevo",
         carrier="brevo",
         status=status,
-        id=id_in(tags.strip("[]'\"")),
+        id=next(filter(None, map(id_in, tags)), None),
         ref=None if ref is None else str(ref),
         state=state,
         reason=f"brevo_{status}" if state == "failed" else None,

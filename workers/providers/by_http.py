@@ -62,6 +62,7 @@ def _names(letter: Letter) -> dict[str, str]:
         "html": letter.html_with_qr() or "",
         "language": letter.language,
         "kind": letter.kind,
+        "opt_out": letter.opt_out or "",
     }
 
 

@@ -19,9 +19,8 @@ def compose(letter: Letter) -> EmailMessage:
     message["Message-ID"] = f"<{letter.ref}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday note comes back …
     message["X-Auto-Response-Suppress"] = "All"  # … from Exchange either
-    if letter.opt_out:  # RFC 8058: the mail program's own button; only where there is something one may do without
-        message["List-Unsubscribe"] = f"<{letter.opt_out}>"
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    for name, value in letter.unsubscribe.items():
+        message[name] = value
     message.set_content(letter.text, cte="quoted-printable")
     if letter.html is not None:
         message.add_alternative(letter.html, subtype="html", cte="quoted-printable")

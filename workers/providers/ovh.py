@@ -10,7 +10,7 @@ from service.messages import gsm
 from service.messages.letters import Letter
 from service.receipts import Report
 from service.replies import Written
-from workers.providers.asking import SECONDS, Api, Said
+from workers.providers.asking import SECONDS, Api, Said, is_earlier
 from workers.providers.carrier import NotNow, Refused
 
 VALID_MINUTES = 2880
@@ -57,7 +57,7 @@ class Ovh:
             "priority": "high",
             "validityPeriod": VALID_MINUTES,
             "senderForResponse": replies,
-            "tag": str(letter.id),
+            "tag": letter.tag,
         }
         if not replies:
             job["sender"] = letter.sender
@@ -69,15 +69,22 @@ class Ovh:
         return said.name_at("/ids/0")
 
     async def look_up(self, letter: Letter) -> str | None:
-        """Its number, among what was sent with its tag, and among the jobs that have not left yet."""
-        said = await self._ask("GET", f"{self._service}/outgoing?tag={letter.id}")
+        """Its number, among what was sent with its tag, and among the jobs that have not left yet.
+
+        Where more of them wait than can be looked at, nobody knows yet.
+        """
+        said = await self._ask("GET", f"{self._service}/outgoing?tag={letter.tag}")
         for sent in said.list_at(""):
             return str(sent)
         said = await self._ask("GET", f"{self._service}/jobs")
-        for job in said.list_at("")[-MOST_JOBS:]:
+        jobs = said.list_at("")
+        for job in jobs[-MOST_JOBS:]:
             waiting = await self._ask("GET", f"{self._service}/jobs/{job}")
-            if waiting.at("/receiver") == letter.recipient and waiting.at("/message") == letter.text:
+            same = waiting.at("/receiver") == letter.recipient and waiting.at("/message") == letter.text
+            if same and not is_earlier(waiting.at("/creationDatetime"), letter):
                 return str(job)
+        if len(jobs) > MOST_JOBS:
+            raise NotNow("ovh_jobs_wait")
         return None
 
     async def close(self) -> None:

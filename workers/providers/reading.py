@@ -4,8 +4,8 @@ from uuid import UUID
 
 
 def id_in(text: str) -> UUID | None:
-    """Our id of a message, as we gave it away: alone, or in a Message-ID; None where it is none of ours."""
+    """Our id of a message, as we gave it away: alone, in a tag, or in a Message-ID; None where it is none of ours."""
     try:
-        return UUID(text.strip("<>").partition("@")[0])
+        return UUID(text.strip("<>").partition("@")[0].partition(".")[0])
     except ValueError:
         return None

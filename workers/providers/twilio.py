@@ -7,7 +7,7 @@ import aiohttp
 from service.messages.letters import Letter
 from service.receipts import Report
 from service.replies import Written
-from workers.providers.asking import SECONDS, Api, Said
+from workers.providers.asking import SECONDS, Api, Said, is_earlier
 from workers.providers.carrier import NotNow, OptedOut, Refused
 from workers.providers.reading import id_in
 
@@ -59,11 +59,12 @@ class Twilio:
         return said.name_at("/sid")
 
     async def look_up(self, letter: Letter) -> str | None:
-        """The SID of the newest message to this number with these words, unless it failed."""
+        """The SID of the newest message to this number with its words; none that failed or is from before the doubt."""
         query = {"To": letter.recipient, "PageSize": "50"}
         said = await self._api.ask("GET", self._path, params=query, looking=True)
         for message in said.list_at("/messages"):
-            if message.get("body") == letter.text and message.get("status") not in NOT_SENT:
+            same = message.get("body") == letter.text and message.get("status") not in NOT_SENT
+            if same and not is_earlier(message.get("date_created"), letter):
                 return str(message["sid"])
         return None
 

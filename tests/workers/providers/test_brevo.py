@@ -82,7 +82,14 @@ async def test_an_e_mail_has_both_its_forms_and_its_id(mail: BrevoEmail, server:
     assert body["to"] == [{"email": "camille@atelier.example"}]
     assert body["textContent"] == LETTER.text
     assert "data:image/png;base64," in body["htmlContent"]
-    assert body["headers"]["idempotencyKey"] == str(LETTER.id)
+    assert body["headers"] == {"Auto-Submitted": "auto-generated", "idempotencyKey": str(LETTER.id)}
+
+
+async def test_a_reminder_has_the_button_of_the_mail_program(mail: BrevoEmail, server: Exchange) -> None:
+    await mail.send(replace(LETTER, kind="reminder", opt_out="https://shop.example/o/T"))
+    headers = server.sent[0].json["headers"]
+    assert headers["List-Unsubscribe"] == "<https://shop.example/o/T>"
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +127,20 @@ async def test_a_doubt_is_cleared_by_the_tag(sms: BrevoSms, mail: BrevoEmail, se
         with pytest.raises(InDoubt):
             await carrier.send(letter)
         assert await carrier.look_up(letter) == name
+
+
+async def test_what_is_sent_again_by_hand_is_not_taken_for_the_sending_before(
+    sms: BrevoSms, mail: BrevoEmail, server: Exchange
+) -> None:
+    for carrier, letter in ((sms, TEXT), (mail, replace(LETTER, id=LETTER.reservation))):
+        await carrier.send(letter)
+        again = replace(letter, revivals=1)
+        assert await carrier.look_up(again) is None
+        await carrier.send(again)
+        assert await carrier.look_up(again) is not None
+    assert server.sent[-1].json["headers"]["idempotencyKey"] == f"{LETTER.reservation}.1"
+    server.usual = lambda _: {"events": [{"messageId": "1", "tag": f"{TEXT.id}.1", "event": "sent"}]}
+    assert await sms.look_up(TEXT) is None
 
 
 async def test_what_happened_to_others_clears_no_doubt(sms: BrevoSms, server: Exchange) -> None:

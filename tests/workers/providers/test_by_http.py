@@ -1,6 +1,7 @@
 """Any carrier described by a setting: what it is sent, where its id is, and how it refuses."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +32,13 @@ async def carrier(server: Exchange) -> AsyncIterator[ByHttp]:
     described = {
         "url": f"{server.url}/send",
         "headers": {"Authorization": "Bearer secret"},
-        "body": {"ref": "{id}", "to": ["{recipient}"], "text": "{sender}: {text} {unknown} {", "flash": False},
+        "body": {
+            "ref": "{id}",
+            "to": ["{recipient}"],
+            "text": "{sender}: {text} {unknown} {",
+            "flash": False,
+            "out": "{opt_out}",
+        },
         "id": "/messages/0/id",
     }
     made = ByHttp(Described.model_validate(described), seconds=0.5)
@@ -47,7 +54,10 @@ async def test_the_body_is_filled_with_the_message_and_the_id_is_found(carrier: 
         "to": ["+33639981234"],
         "text": f"ATELIER: {TEXT.text} {{unknown}} {{",
         "flash": False,
+        "out": "",
     }
+    await carrier.send(replace(TEXT, opt_out="https://shop.example/o/T"))
+    assert server.sent[1].json["out"] == "https://shop.example/o/T"
 
 
 @pytest.mark.parametrize(

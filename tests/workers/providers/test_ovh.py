@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from service.messages.letters import write
 from tests.service.test_messages import row, settings
 from tests.workers.providers.exchange import TEXT, Asked, Exchange, exchange
 from workers.providers.carrier import InDoubt, NotNow, Refused
-from workers.providers.ovh import Ovh
+from workers.providers.ovh import MOST_JOBS, Ovh
 
 KEY, SECRET, CONSUMER = "k" * 16, "s" * 32, "c" * 32
 AHEAD = 500  # seconds
@@ -139,6 +140,20 @@ async def test_a_doubt_is_cleared_by_the_tag_also_while_the_job_waits(ovh: Ovh, 
     assert await ovh.look_up(TEXT) == "100"
 
 
+async def test_what_is_sent_again_by_hand_is_not_taken_for_the_sending_before(ovh: Ovh, books: Books) -> None:
+    await ovh.send(TEXT)
+    since = datetime.now(UTC)
+    again = replace(TEXT, revivals=1, doubted_since=since)
+    assert await ovh.look_up(again) is None
+    job = {"receiver": TEXT.recipient, "message": TEXT.text}
+    books.jobs[7] = {**job, "creationDatetime": (since - timedelta(minutes=5)).isoformat()}
+    assert await ovh.look_up(again) is None
+    books.jobs[8] = {**job, "creationDatetime": since.isoformat()}
+    assert await ovh.look_up(again) == "8"
+    await ovh.send(again)
+    assert await ovh.look_up(again) == "101"
+
+
 async def test_an_answer_that_comes_in_pieces_is_one_answer(ovh: Ovh, server: Exchange) -> None:
     server.pause = 0.1
     assert await ovh.send(TEXT) == "100"
@@ -158,3 +173,13 @@ async def test_who_does_not_tell_the_time_is_asked_another_time(ovh: Ovh, server
     server.usual = lambda _: '"noon"'
     with pytest.raises(NotNow, match="not_understood"):
         await ovh.send(TEXT)
+
+
+async def test_behind_more_jobs_than_can_be_looked_at_nobody_knows(ovh: Ovh, books: Books) -> None:
+    books.jobs = {n: {"receiver": "+33639980000", "message": "another"} for n in range(MOST_JOBS)}
+    assert await ovh.look_up(TEXT) is None
+    books.jobs[MOST_JOBS] = {"receiver": "+33639980000", "message": "another"}
+    with pytest.raises(NotNow, match="ovh_jobs_wait"):
+        await ovh.look_up(TEXT)
+    books.jobs[MOST_JOBS] = {"receiver": TEXT.recipient, "message": TEXT.text}
+    assert await ovh.look_up(TEXT) == str(MOST_JOBS)

@@ -3,6 +3,8 @@
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -29,7 +31,13 @@ class Books:
             return {"messages": [m for m in reversed(self.messages) if m["to"] == asked.query["To"]]}
         form = asked.form
         self.messages.append(
-            {"sid": f"SM{len(self.messages)}", "to": form["To"], "body": form["Body"], "status": "queued"}
+            {
+                "sid": f"SM{len(self.messages)}",
+                "to": form["To"],
+                "body": form["Body"],
+                "status": "queued",
+                "date_created": format_datetime(datetime.now(UTC)),
+            }
         )
         return self.messages[-1]
 
@@ -116,6 +124,20 @@ async def test_an_answer_that_is_lost_is_found_again(twilio: Twilio, server: Exc
     assert await twilio.look_up(replace(TEXT, recipient="+33639980000")) is None
     books.messages[0]["status"] = "failed"
     assert await twilio.look_up(TEXT) is None
+
+
+async def test_the_same_words_from_before_the_doubt_are_another_message(twilio: Twilio, books: Books) -> None:
+    since = datetime.now(UTC)
+    await twilio.send(TEXT)
+    books.messages[0]["date_created"] = format_datetime(since - timedelta(minutes=5))
+    assert await twilio.look_up(replace(TEXT, doubted_since=since)) is None
+    assert await twilio.look_up(replace(TEXT, doubted_since=since - timedelta(minutes=10))) == "SM0"
+    assert await twilio.look_up(TEXT) == "SM0"
+    await twilio.send(TEXT)
+    assert await twilio.look_up(replace(TEXT, doubted_since=since)) == "SM1"
+    for unreadable in ("", "soon", "soon, or later", "2026-11-24"):
+        books.messages[1]["date_created"] = unreadable
+        assert await twilio.look_up(replace(TEXT, doubted_since=since)) == "SM1"
 
 
 async def test_who_is_not_there_has_nothing() -> None:
