@@ -114,3 +114,75 @@ async def test_a_name_that_is_typed_slowly_hands_nothing_over(shop: Shop, tablet
     await expect(page.get_by_test_id("hit")).to_contain_text("Rosa Petit")
     await expect(page.locator("iframe.printing")).to_have_count(0)
     await became(shop, ready, "ready")
+
+
+@pytest.mark.parametrize("network", ["there", "away"])
+async def test_touched_twice_it_is_handed_over_once_and_taken_back_whole(
+    shop: Shop, served: Served, screens: Screens, tablets: Counters, network: str
+) -> None:
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    if network == "away":
+        screens.forgive("ERR_")
+        await page.context.set_offline(True)
+        served.drop_streams()
+        await expect(page.locator(".live.off")).to_be_visible()
+    await scan(page, ready["pickup_code"])
+    await page.get_by_test_id("hand-over").evaluate("button => { button.click(); button.click(); }")
+    await expect(page.get_by_test_id("undo")).to_be_visible()
+    if network == "away":
+        await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
+    else:
+        await became(shop, ready, "collected")
+    await page.get_by_test_id("undo").evaluate("button => { button.click(); button.click(); }")
+    await expect(page.get_by_test_id("notice")).to_contain_text("Remise annulée")
+    await page.context.set_offline(False)
+    await expect(page.locator(".live.on")).to_be_visible()
+    await expect(page.locator(".live .count")).to_have_count(0)
+    await became(shop, ready, "ready")
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    assert await shop.events("reservation.collected") == ["reservation.collected"]
+    assert await shop.events("reservation.collect_undone") == ["reservation.collect_undone"]
+    assert await page.get_by_test_id("conflict").count() == 0
+
+
+async def test_a_handover_that_was_never_sent_is_taken_back_here(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 2)
+    before, ready = await shop.ready("tea", 1), await shop.ready("tea", 1)
+    page = await tablets.open()
+    await page.route("**/collect", lambda route: route.abort())
+    for order in (before, ready):
+        await scan(page, order["pickup_code"])
+        await page.get_by_test_id("hand-over").click()
+        await expect(page.get_by_test_id("undo")).to_be_visible()
+    await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
+    await page.get_by_test_id("undo").click()
+    await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
+    await page.unroute("**/collect")
+    await expect(page.locator(".live .count")).to_have_count(0)
+    assert [await shop.state(order) for order in (before, ready)] == ["collected", "ready"]
+    assert await shop.events("reservation.collect_undone") == []
+
+
+async def test_a_handover_whose_first_attempt_failed_is_undone_after_it(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await page.route("**/collect", lambda route: route.abort())
+    await scan(page, ready["pickup_code"])
+    async with page.expect_event("requestfailed"):
+        await page.get_by_test_id("hand-over").click()
+    await page.get_by_test_id("undo").click()
+    await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
+    await page.unroute("**/collect")
+    await expect(page.locator(".live .count")).to_have_count(0)
+    await became(shop, ready, "ready")
+    assert await shop.events("reservation.collect_undone") == ["reservation.collect_undone"]

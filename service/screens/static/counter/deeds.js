@@ -6,7 +6,7 @@ import { called, find, isOpen, lanes, merge, shown, told } from "./cards.js";
 import { now } from "./clock.js";
 import { recognise } from "./codes.js";
 import { keep, read } from "./keeping.js";
-import { act, withdraw } from "./outbox.js";
+import { act, once, withdraw } from "./outbox.js";
 import { device } from "./session.js";
 import { play } from "./sounds.js";
 import { say } from "./words.js";
@@ -141,8 +141,12 @@ export async function search(said = recognise(query.value)) {
   }
 }
 
+const latest = (card) => shown.value.get(card.id) ?? card; // a finger may be quicker than the screen
+
 // Hand over, at once; it can be taken back.
-export async function handOver(card, how, lines) {
+export const handOver = (card, how, lines) => once(`hand over ${card.id}`, () => handedOver(latest(card), how, lines));
+
+async function handedOver(card, how, lines) {
   if (card.state !== "ready" && card.state !== "uncollected") return;
   const body = { ...how, ...(lines ? { lines } : {}) };
   const action = await act("collect", card, body, { match: lines ? card.version : null });
@@ -156,8 +160,11 @@ export async function handOver(card, how, lines) {
   performance.mark("handed-over");
 }
 
-export async function undo({ card, action }, reason = "undo_bar") {
+export const undo = (done, reason = "undo_bar") => once(`take back ${done.card.id}`, () => undone(done, reason));
+
+async function undone({ card, action }, reason) {
   notice.value = null;
+  if (latest(card).state !== "collected") return;
   if (!(action && (await withdraw(action)))) await act("undo", card, { reason });
   const current = shown.value.get(card.id);
   if (current) openCard(current);
@@ -167,12 +174,14 @@ export async function undo({ card, action }, reason = "undo_bar") {
 export const canUndo = (card) => card.state === "collected" && card.collected_at && now() - Date.parse(card.collected_at) < 15 * 60_000;
 
 export async function pick(card) {
-  await act("pick", card, {});
+  if (latest(card).state === "confirmed") await act("pick", card, {});
 }
 
 // Ready: what was found goes on the shelf. `found`: how many of each sku, where something is missing.
-export async function shelve(card, { shelf, bags, lines }) {
-  if (card.state === "confirmed") await act("pick", card, {});
+export const shelve = (card, put) => once(`put away ${card.id}`, () => putAway(card, put));
+
+async function putAway(card, { shelf, bags, lines }) {
+  await pick(card);
   const body = { ...(shelf ? { shelf } : {}), ...(bags ? { bags } : {}), ...(lines?.length ? { lines } : {}) };
   await act("shelve", card, body, { match: lines?.length ? card.version : null });
   play("done");
