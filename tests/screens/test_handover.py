@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from service.database import Pool
 from tests.screens import counters
@@ -186,3 +186,65 @@ async def test_a_handover_whose_first_attempt_failed_is_undone_after_it(
     await expect(page.locator(".live .count")).to_have_count(0)
     await became(shop, ready, "ready")
     assert await shop.events("reservation.collect_undone") == ["reservation.collect_undone"]
+
+
+async def test_two_touches_are_one_message_and_so_is_asking_again_for_an_answer_that_was_lost(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 1)
+    await shop.ready("tea", 1)
+    page = await tablets.open()
+    keys: list[str | None] = []
+
+    async def lose_the_first_answer(route: Route) -> None:
+        if route.request.method != "POST":
+            return await route.continue_()
+        keys.append(await route.request.header_value("idempotency-key"))
+        answer = await route.fetch()
+        await page.wait_for_timeout(300)
+        return await (route.abort() if len(keys) == 1 else route.fulfill(response=answer))
+
+    await page.route("**/notifications", lose_the_first_answer)
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-message").click()
+    button = page.get_by_role("button", name="Par SMS")
+    await button.dblclick()
+    await expect(button).to_have_attribute("aria-disabled", "true")
+    await expect(page.get_by_test_id("notice")).to_contain_text("Il faut le réseau")
+    await button.click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Le message part")
+    assert (len(keys), len(set(keys))) == (2, 1)
+    assert len(await shop.events("notification.requested")) == 1
+    await page.get_by_test_id("act-message").click()
+    await button.click()
+    await expect(page.get_by_test_id("sheet")).to_have_count(0)
+    assert len(await shop.events("notification.requested")) == 2
+
+
+async def test_what_comes_back_is_taken_back_once_though_the_answer_was_lost(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 3)
+    given = await shop.collected("tea", 3)
+    page = await tablets.open()
+    asked = 0
+
+    async def lose_the_first_answer(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        answer = await route.fetch()
+        await (route.abort() if asked == 1 else route.fulfill(response=answer))
+
+    await page.route("**/return", lose_the_first_answer)
+    await page.get_by_test_id("find").fill(given["order_ref"])
+    await page.get_by_test_id("hit").click()
+    await page.get_by_test_id("act-return").click()
+    await page.get_by_role("button", name="Un de plus").click()
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Il faut le réseau")
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Le retour est enregistré")
+    assert asked == 2
+    assert await shop.pool.fetchval("select returned from reservation_line") == 1

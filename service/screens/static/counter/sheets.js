@@ -3,7 +3,7 @@
 import { html, Sign, useEffect, useRef, useState } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
 import { claim, takesAll } from "./cards.js";
-import { atOnce, handOver, proof, sheet, shelve, simply } from "./deeds.js";
+import { atOnce, handOver, isAsked, proof, sheet, shelve, simply } from "./deeds.js";
 import { device } from "./session.js";
 import { language, say, when } from "./words.js";
 import { now } from "./clock.js";
@@ -40,7 +40,7 @@ function Frame({ title, children, submit, done, danger, disabled }) {
   return html`<form class="sheet" data-testid="sheet" onSubmit=${(event) => { event.preventDefault(); submit?.(); }}>
     <h3 tabindex="-1" ref=${heading}>${title}</h3>
     ${children}
-    <p class="buttons">${submit && html`<button class=${`button big ${danger ? "danger" : ""}`} disabled=${disabled} data-testid="sheet-done">${done}</button>`}
+    <p class="buttons">${submit && html`<button class=${`button big ${danger ? "danger" : ""}`} disabled=${disabled} aria-disabled=${isAsked.value ? "true" : undefined} data-testid="sheet-done">${done}</button>`}
       <button type="button" class="button quiet" onClick=${() => (sheet.value = null)}>${say("back")}</button></p>
   </form>`;
 }
@@ -141,7 +141,7 @@ function Message({ card }) {
   useEffect(() => void get(place(card, "notifications")).then((told) => setSent(told.items), () => setSent([])), [card.id]);
   return html`<${Frame} title=${say("send_again")}>
     ${sent?.[0] && html`<p class="hint">${say("last_message", { kind: say(`message_${sent[0].kind}`), channel: say(`channel_${sent[0].channel}`), state: say(`sent_${sent[0].state}`), when: when(sent[0].updated_at, now()) })}</p>`}
-    <ul class="choices">${channels.map((channel) => html`<li key=${channel}><button type="button" class="button big" onClick=${() => atOnce(card, "notifications", { channel }, say("sent_again"))}><${Sign} name="message" />${say(`send_${channel}`)}</button></li>`)}</ul>
+    <ul class="choices">${channels.map((channel) => html`<li key=${channel}><button type="button" class="button big" aria-disabled=${isAsked.value ? "true" : undefined} onClick=${() => atOnce(card, "notifications", { channel }, say("sent_again"))}><${Sign} name="message" />${say(`send_${channel}`)}</button></li>`)}</ul>
   <//>`;
 }
 
