@@ -187,8 +187,14 @@ async def test_a_handover_without_a_code_says_how_they_were_recognised(shop: Sho
     await page.get_by_test_id("act-partial").click()
     await page.get_by_role("group", name="Taken: Some cup").get_by_role("button", name="One less").click()
     await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("sheet")).to_contain_text("How did you recognise the person?")
+    await page.get_by_role("button", name="Back", exact=True).click()
+    await expect(page.get_by_role("group", name="Taken: Some cup")).to_contain_text("0")
+    await page.get_by_test_id("sheet-done").click()
+    await page.get_by_role("button", name="Name and order number").click()
     await expect(page.get_by_test_id("notice")).to_contain_text("Handed over to Camille D.")
     await expect(page.locator(".live .count")).to_have_count(0)
+    assert await shop.pool.fetchval("select checked_by from reservation") == "name_and_order"
     lines = await shop.pool.fetch("select sku, collected, refused from reservation_line order by sku")
     assert [tuple(line) for line in lines] == [("cup", 0, 1), ("tea", 2, 0)]
     await became(shop, ready, "collected")

@@ -248,3 +248,20 @@ async def test_what_comes_back_is_taken_back_once_though_the_answer_was_lost(
     await expect(page.get_by_test_id("notice")).to_contain_text("Le retour est enregistré")
     assert asked == 2
     assert await shop.pool.fetchval("select returned from reservation_line") == 1
+
+
+async def test_a_part_is_handed_over_by_the_code_that_was_read(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 2)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-partial").click()
+    await page.get_by_role("button", name="Un de moins").click()
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("sheet")).to_contain_text("Comment avez-vous reconnu")
+    await scan(page, ready["pickup_code"])  # they found it
+    await expect(page.get_by_test_id("sheet")).to_contain_text("Que prend le client")
+    await page.get_by_test_id("sheet-done").click()
+    await became(shop, ready, "collected")
+    assert await shop.pool.fetchval("select checked_by from reservation") == "code"
+    assert await shop.pool.fetchval("select collected from reservation_line") == 1

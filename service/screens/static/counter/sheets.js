@@ -31,7 +31,7 @@ export function printLabel(card) {
   document.body.append(frame);
 }
 
-function Frame({ title, children, submit, done, danger, disabled }) {
+function Frame({ title, children, submit, done, danger, disabled, back = () => (sheet.value = null) }) {
   const heading = useRef();
   useEffect(() => {
     heading.current?.closest("form").scrollIntoView({ block: "nearest" });
@@ -41,14 +41,14 @@ function Frame({ title, children, submit, done, danger, disabled }) {
     <h3 tabindex="-1" ref=${heading}>${title}</h3>
     ${children}
     <p class="buttons">${submit && html`<button class=${`button big ${danger ? "danger" : ""}`} disabled=${disabled} aria-disabled=${isAsked.value ? "true" : undefined} data-testid="sheet-done">${done}</button>`}
-      <button type="button" class="button quiet" onClick=${() => (sheet.value = null)}>${say("back")}</button></p>
+      <button type="button" class="button quiet" onClick=${back}>${say("back")}</button></p>
   </form>`;
 }
 
 // How somebody without a code was recognised; each answer hands over.
-function Recognise({ card }) {
-  return html`<${Frame} title=${say("recognise")}>
-    <ul class="choices">${["id_card", "name_and_order", "phone"].map((how) => html`<li key=${how}><button type="button" class="button big quiet" onClick=${() => handOver(card, { checked_by: how })}>${say(`checked_${how}`)}</button></li>`)}</ul>
+function Recognise({ card, lines, back }) {
+  return html`<${Frame} title=${say("recognise")} back=${back}>
+    <ul class="choices">${["id_card", "name_and_order", "phone"].map((how) => html`<li key=${how}><button type="button" class="button big quiet" onClick=${() => handOver(card, { checked_by: how }, lines)}>${say(`checked_${how}`)}</button></li>`)}</ul>
     <p class="hint">${say("recognise_hint")}</p>
   <//>`;
 }
@@ -107,7 +107,9 @@ function Partial({ card }) {
   const [taken, setTaken] = useState(() => Object.fromEntries(lines.map((line) => [line.sku, claim(line)])));
   const some = lines.filter((line) => taken[line.sku] < claim(line)).map((line) => ({ sku: line.sku, taken: taken[line.sku] }));
   const none = lines.every((line) => taken[line.sku] === 0);
-  const done = () => void handOver(card, proof.value ?? { checked_by: "id_card" }, some);
+  const [asks, setAsks] = useState(false);
+  const done = () => (proof.value ? void handOver(card, proof.value, some) : setAsks(true));
+  if (asks && !proof.value) return html`<${Recognise} card=${card} lines=${some} back=${() => setAsks(false)} />`;
   return html`<${Frame} title=${say("what_is_taken")} submit=${done} done=${say("hand_over_partly")} disabled=${none || !some.length}>
     <ul class="shorts">${lines.map((line) => html`<li key=${line.sku}><div class="row"><span>${line.name}</span><${Stepper} value=${taken[line.sku]} most=${claim(line)} label=${say("taken_of", { name: line.name })} change=${(value) => setTaken({ ...taken, [line.sku]: value })} /></div></li>`)}</ul>
     <p class="hint">${say(none ? "nothing_taken" : "rest_refused")}</p>
