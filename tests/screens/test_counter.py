@@ -177,6 +177,19 @@ async def test_an_arrival_insists_until_somebody_takes_it(shop: Shop, tablets: C
     assert (await heard(page)).count("arrival") == 3
 
 
+async def test_an_arrival_insists_in_a_busy_shop_too(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open(clock=datetime.now(UTC))
+    await tablets.ask("POST", f"/v1/stores/lyon/reservations/{ready['id']}/arrive")
+    await expect(lane(page, "arrived")).to_have_count(1)
+    for number in range(1, 4):
+        await page.clock.run_for(8_000)
+        await shop.ready("tea", 1)
+        await expect(lane(page, "ready")).to_have_count(number)
+    assert (await heard(page)).count("arrival") == 2
+
+
 async def test_a_handover_without_a_code_says_how_they_were_recognised(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 9)
     await shop.stock("cup", 9)

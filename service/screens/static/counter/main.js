@@ -1,6 +1,6 @@
 // The staff's screens, put together: what is heard, what is pressed, what is shown.
 
-import { effect, html, render, Sign, useRef } from "./dom.js";
+import { computed, effect, html, render, Sign, useRef } from "./dom.js";
 import { clerkLeft, unpaired } from "./api.js";
 import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
@@ -157,9 +157,10 @@ function changed(kind, told) {
 
 function insist() {
   let chime = null;
+  const latest = computed(() => waiting.value.at(-1)?.id); // whatever else changes in the shop, they wait all the same
   effect(() => {
     clearInterval(chime);
-    if (waiting.value.length) chime = setInterval(() => sounds.play("arrival"), INSISTS);
+    if (latest.value) chime = setInterval(() => sounds.play("arrival"), INSISTS);
   });
   let before = null;
   effect(() => {
