@@ -6,7 +6,7 @@ import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
 import { called, forget, isOpen, merge, replace } from "./cards.js";
 import * as clock from "./clock.js";
-import { isShelf } from "./codes.js";
+import { isShelf, mended } from "./codes.js";
 import { close, handOver, hits, notice, open, proof, query, remember, room, scanned, search, selected, sheet, tell, undo, waiting } from "./deeds.js";
 import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
 import { clerkSwitch, Header, help, readAddress } from "./header.js";
@@ -190,7 +190,7 @@ async function begin() {
   await session.begin();
   await Promise.all([sounds.start(), remember(), basket.start()]);
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
-  keys.start({ scanned: heard, pressed, held, typed });
+  keys.start({ scanned: (text, fast) => heard(fast ? mended(text) : text), pressed, held, typed });
   document.addEventListener("keydown", moved);
   render(html`<${App} />`, document.getElementById("app"));
   insist();
