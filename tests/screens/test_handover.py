@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from service.database import Pool
 from tests.screens import counters
@@ -116,15 +116,15 @@ async def test_a_name_that_is_typed_slowly_hands_nothing_over(shop: Shop, tablet
     await became(shop, ready, "ready")
 
 
-@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("network", ["there", "away"])
 async def test_touched_twice_it_is_handed_over_once_and_taken_back_whole(
-    shop: Shop, served: Served, screens: Screens, tablets: Counters, away: bool
+    shop: Shop, served: Served, screens: Screens, tablets: Counters, network: str
 ) -> None:
     await shop.stock("tea", 1)
     ready = await shop.ready("tea", 1)
     page = await tablets.open()
     await expect(lane(page, "ready")).to_have_count(1)
-    if away:
+    if network == "away":
         screens.forgive("ERR_")
         await page.context.set_offline(True)
         served.drop_streams()
@@ -132,7 +132,7 @@ async def test_touched_twice_it_is_handed_over_once_and_taken_back_whole(
     await scan(page, ready["pickup_code"])
     await page.get_by_test_id("hand-over").evaluate("button => { button.click(); button.click(); }")
     await expect(page.get_by_test_id("undo")).to_be_visible()
-    if away:
+    if network == "away":
         await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
     else:
         await became(shop, ready, "collected")
@@ -186,3 +186,82 @@ async def test_a_handover_whose_first_attempt_failed_is_undone_after_it(
     await expect(page.locator(".live .count")).to_have_count(0)
     await became(shop, ready, "ready")
     assert await shop.events("reservation.collect_undone") == ["reservation.collect_undone"]
+
+
+async def test_two_touches_are_one_message_and_so_is_asking_again_for_an_answer_that_was_lost(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 1)
+    await shop.ready("tea", 1)
+    page = await tablets.open()
+    keys: list[str | None] = []
+
+    async def lose_the_first_answer(route: Route) -> None:
+        if route.request.method != "POST":
+            return await route.continue_()
+        keys.append(await route.request.header_value("idempotency-key"))
+        answer = await route.fetch()
+        await page.wait_for_timeout(300)
+        return await (route.abort() if len(keys) == 1 else route.fulfill(response=answer))
+
+    await page.route("**/notifications", lose_the_first_answer)
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-message").click()
+    button = page.get_by_role("button", name="Par SMS")
+    await button.dblclick()
+    await expect(button).to_have_attribute("aria-disabled", "true")
+    await expect(page.get_by_test_id("notice")).to_contain_text("Il faut le réseau")
+    await button.click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Le message part")
+    assert (len(keys), len(set(keys))) == (2, 1)
+    assert len(await shop.events("notification.requested")) == 1
+    await page.get_by_test_id("act-message").click()
+    await button.click()
+    await expect(page.get_by_test_id("sheet")).to_have_count(0)
+    assert len(await shop.events("notification.requested")) == 2
+
+
+async def test_what_comes_back_is_taken_back_once_though_the_answer_was_lost(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 3)
+    given = await shop.collected("tea", 3)
+    page = await tablets.open()
+    asked = 0
+
+    async def lose_the_first_answer(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        answer = await route.fetch()
+        await (route.abort() if asked == 1 else route.fulfill(response=answer))
+
+    await page.route("**/return", lose_the_first_answer)
+    await page.get_by_test_id("find").fill(given["order_ref"])
+    await page.get_by_test_id("hit").click()
+    await page.get_by_test_id("act-return").click()
+    await page.get_by_role("button", name="Un de plus").click()
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Il faut le réseau")
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Le retour est enregistré")
+    assert asked == 2
+    assert await shop.pool.fetchval("select returned from reservation_line") == 1
+
+
+async def test_a_part_is_handed_over_by_the_code_that_was_read(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 2)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-partial").click()
+    await page.get_by_role("button", name="Un de moins").click()
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("sheet")).to_contain_text("Comment avez-vous reconnu")
+    await scan(page, ready["pickup_code"])  # they found it
+    await expect(page.get_by_test_id("sheet")).to_contain_text("Que prend le client")
+    await page.get_by_test_id("sheet-done").click()
+    await became(shop, ready, "collected")
+    assert await shop.pool.fetchval("select checked_by from reservation") == "code"
+    assert await shop.pool.fetchval("select collected from reservation_line") == 1

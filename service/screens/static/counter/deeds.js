@@ -194,21 +194,34 @@ export async function simply(step, card, body = {}) {
   sheet.value = null;
 }
 
+const asked = signal(new Set()); // the orders of which the service is asked something right now
+export const isAsked = computed(() => asked.value.has(selected.value));
+const unanswered = new Map(); // what was asked and may have been done: asked again, it is the same request
+
 // What needs the service now: it is asked, and what it refuses is told. True where it was done.
 export async function atOnce(card, step, body, done, method = "POST") {
+  if (asked.value.has(card.id)) return false;
+  const what = JSON.stringify([card.id, step, body]);
+  const shownSheet = sheet.value;
+  if (!unanswered.has(what)) unanswered.set(what, crypto.randomUUID());
+  asked.value = new Set([...asked.value, card.id]);
   try {
-    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? crypto.randomUUID() : undefined });
+    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? unanswered.get(what) : undefined });
+    unanswered.delete(what);
     if (answer?.version) merge([answer]);
     batch(() => {
-      sheet.value = null;
+      if (selected.value === card.id && sheet.value === shownSheet) sheet.value = null;
       tell("news", done);
     });
     return true;
   } catch (error) {
+    if (error instanceof Refused && !error.passing) unanswered.delete(what);
     if (error instanceof Unreachable) refuse("needs_network", {});
     else if (error instanceof Refused) refuse("refused", { text: error.message });
     else throw error;
     return false;
+  } finally {
+    asked.value = new Set([...asked.value].filter((id) => id !== card.id));
   }
 }
 

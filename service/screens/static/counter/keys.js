@@ -35,8 +35,9 @@ function letter(event) {
   return (/^[a-z]$/i.test(event.key) ? event.key : event.code.replace("Key", "")).toLowerCase();
 }
 
-// `scanned(text)` for a burst; `pressed(key)` for a single key, `held(letter)` for one with Alt, true where it meant
-// something; `typed(text)` for what somebody begins to type while no field has the focus: it gives the field that took it.
+// `scanned(text, fast)` for a burst, and for what somebody typed slowly where no field took it; `pressed(key)` for a single
+// key, `held(letter)` for one with Alt, true where it meant something; `typed(text)` for what somebody begins to type while
+// no field has the focus: it gives the field that took it.
 export function start({ scanned, pressed, held, typed }) {
   const release = () => {
     waiting = null;
@@ -49,7 +50,8 @@ export function start({ scanned, pressed, held, typed }) {
   const finish = (event) => {
     clearTimeout(waiting);
     const text = burst.map((one) => one.key).join("");
-    if (!isBurst()) {
+    const fast = isBurst();
+    if (!fast) {
       if (waiting !== null && burst.length) release();
       // Where no field takes it, Enter says that it was meant, however slowly it was typed.
       if (field || isTyping(event.target) || burst.length < shortest.value) return forget();
@@ -59,7 +61,7 @@ export function start({ scanned, pressed, held, typed }) {
     event.stopImmediatePropagation();
     restore();
     forget();
-    scanned(text);
+    scanned(text, fast);
   };
 
   const down = (event) => {
@@ -70,7 +72,7 @@ export function start({ scanned, pressed, held, typed }) {
     if (event.key === "Enter" || event.key === "Tab") return finish(event);
     if (event.key.length !== 1) return;
     const inField = isTyping(event.target);
-    if (!inField && event.key === " ") return; // it presses buttons
+    if (!inField && event.key === " " && !burst.length) return; // it presses buttons
     if (!burst.length && inField) field = { target: event.target, value: event.target.value };
     burst.push({ key: event.key, at });
     if (inField) return;
