@@ -78,6 +78,7 @@ async def serve(chosen: Settings, endpoints: tuple[Endpoint, ...] = routes.ENDPO
     requests has turned elsewhere, no more connections are taken, and what is under way is finished.
     """
     stopping = processes.stops_at_signals()
+    processes.want_files()
     traces.start("comptoir-api")
     pool = await open_pool(str(chosen.database_url), size=chosen.pool_size, name="comptoir-api")
     app = build_app(chosen, pool, endpoints)

@@ -28,7 +28,12 @@ async def expire_due(pool: Pool, store: str, limit: int = 100) -> int:
 
 async def expire_for_hold(pool: Pool, store: str) -> int:
     """The same for a customer who waits for that stock: afterwards nothing in this store is due."""
-    return await _expire(pool, store, "due_holds_waiting", MOST_AT_ONCE)
+    count = 0
+    while expired := await _expire(pool, store, "due_holds_waiting", MOST_AT_ONCE):
+        count += expired
+        if expired < MOST_AT_ONCE:
+            break
+    return count
 
 
 async def _expire(pool: Pool, store: str, query: str, limit: int) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from service import metrics
 PARENT = "COMPTOIR_PARENT"
 """Tells a child who its parent is."""
 
+MOST_FILES = 65_536
 STOP_SECONDS = 20  # for a child to finish once it takes no more requests; then it is killed
 BREATH_SECONDS = 1  # before one that died at once is started again
 
@@ -25,6 +27,16 @@ log = structlog.get_logger()
 def is_child() -> bool:
     """Whether this process shares its port with brothers and sisters."""
     return PARENT in os.environ
+
+
+def want_files() -> int:
+    """Ask for as many open files as the system grants, 65,536 at most, and say how many: each connection is one."""
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if granted == resource.RLIM_INFINITY or granted >= wanted:
+        return granted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return wanted
 
 
 def stops_at_signals() -> asyncio.Event:

@@ -125,7 +125,8 @@ class Together(Generic[Asked, Answered]):
     async def _fail(self, together: Sequence[_Waiting[Asked, Answered]], error: Exception) -> None:
         if len(together) > 1 and not isinstance(error, Unavailable):
             for one in together:
-                await self._serve([one])
+                if not self._has_gone(one):  # who was told meanwhile that it takes too long takes nothing any more
+                    await self._serve([one])
             return
         for one in together:
             if not one.answer.done():

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -86,28 +87,28 @@ def runner(app: web.Application) -> web.AppRunner:
 
 
 def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    bounded = not (endpoint.streams or endpoint.queues or endpoint.tag == OPERATIONS)
+
     async def serve(request: web.Request) -> web.StreamResponse:
         started = time.monotonic()
+        room = request.app[ROOM] if bounded else nullcontext()
         caller = CUSTOMER if endpoint.scopes is None else access.recognise(request, clerk=endpoint.clerk)
-        if caller is None:
-            caller = await within(DEADLINE_SECONDS, access.authenticate(request, clerk=endpoint.clerk))
+        with room:
+            if caller is None:
+                caller = await within(DEADLINE_SECONDS, access.authenticate(request, clerk=endpoint.clerk))
         access.admit(endpoint, request, caller)
         if endpoint.queues:
             request.app[reservations.HOLDS].refuse_when_full()
         left = DEADLINE_SECONDS - (time.monotonic() - started)
-        call = await endpoint.read(request, caller)
+        call = await endpoint.read(request, caller)  # in its own time, and in nobody's place
         if endpoint.streams:
             return await _act(endpoint, call)
         if endpoint.queues:
             return await _in_time(left, _act(endpoint, call))
-        return await within(left, _act(endpoint, call))
+        with room:
+            return await within(left, _act(endpoint, call))
 
-    async def serve_where_there_is_room(request: web.Request) -> web.StreamResponse:
-        with request.app[ROOM]:
-            return await serve(request)
-
-    bounded = not (endpoint.streams or endpoint.queues or endpoint.tag == OPERATIONS)
-    return serve_where_there_is_room if bounded else serve
+    return serve
 
 
 async def _in_time(seconds: float, work: Coroutine[Any, Any, web.StreamResponse]) -> web.StreamResponse:

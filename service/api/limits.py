@@ -82,7 +82,8 @@ def take(request: web.Request, buckets: Buckets, name: str) -> None:
 def address(request: web.Request) -> str:
     """Where a request comes from: the last address that no trusted proxy added."""
     proxies = request.app[SETTINGS].trusted_proxies
-    hops = [request.remote or "", *reversed(request.headers.get("X-Forwarded-For", "").split(","))]
+    told = ",".join(request.headers.getall("X-Forwarded-For", []))  # a proxy may add its word as a line of its own
+    hops = [request.remote or "", *reversed(told.split(","))]
     client = hops[0]
     for hop in hops:
         try:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import MultiDictProxy
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -112,6 +114,14 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
     if _NUL.search(raw):
         raise InvalidRequest("No text may hold a NUL character (\\u0000).")
     return checked(model.model_validate_json, raw)
+
+
+async def read_form(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+    """Read the fields of a form, in parts or not. Raises InvalidRequest where it can't be read."""
+    try:
+        return await request.post()
+    except (ValueError, LookupError, HttpProcessingError):
+        raise InvalidRequest("The form can't be read.") from None
 
 
 async def receive(request: web.Request, *, most: int = LARGEST_BODY) -> bytes:

@@ -19,6 +19,7 @@ from service.admin_sessions import Visit
 from service.api.canonical_log import CALLER, PROBLEM
 from service.api.endpoints import Call, Endpoint
 from service.api.origins import refuse_other_sites
+from service.api.reading import read_form
 from service.callers import Scope
 from service.database import Connection, connection
 from service.errors import Forbidden, Problem
@@ -170,7 +171,7 @@ def seeing(address: str) -> web.Response:
 
 async def form(call: Call[Any]) -> Form:
     """What a form brought: texts without blanks around them."""
-    fields = await call.request.post()
+    fields = await read_form(call.request)
     return MultiDict((name, value.strip()) for name, value in fields.items() if isinstance(value, str))
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from service import changes, picking, reservations, steps, survey
 from service.api.endpoints import Answer, Call, Endpoint
-from service.api.reading import checked, read_body
+from service.api.reading import checked, read_body, read_form
 from service.callers import CUSTOMER
 from service.database import Connection, transaction
 from service.errors import AlreadyExtended, InvalidRequest, Problem, TooLate, UnknownReservation, WrongState
@@ -81,7 +81,7 @@ async def _do(call: Call[None], operation: Any, body: Asked) -> None:
 
 async def _act_by_form(call: Call[None], operation: Any, model: type[Asked]) -> web.StreamResponse:
     """Whoever typed something that can't be done finds it on the page again, beside the reason."""
-    typed = {name: str(value).replace("\0", "") for name, value in (await call.request.post()).items() if value}
+    typed = {name: str(value).replace("\0", "") for name, value in (await read_form(call.request)).items() if value}
     try:
         await _do(call, operation, checked(model.model_validate, typed | await _meant(call, typed)))
     except Problem as problem:

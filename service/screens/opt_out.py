@@ -4,11 +4,10 @@ from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from service import reminders
 from service.api.endpoints import Answer, Call, Endpoint
-from service.api.reading import checked, read_body
+from service.api.reading import checked, read_body, read_form
 from service.database import connection, transaction
 from service.errors import InvalidRequest, UnknownReservation
 from service.messages import spelling
@@ -55,11 +54,7 @@ async def act(call: Call[None]) -> Answer | web.Response:
 
 async def _form(request: web.Request) -> dict[str, str]:
     """The fields of a form; some mail programs send theirs in parts. Raises InvalidRequest where it can't be read."""
-    try:
-        fields = await request.post()
-    except (ValueError, HttpProcessingError):
-        raise InvalidRequest("The form can't be read.") from None
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+    return {name: value for name, value in (await read_form(request)).items() if isinstance(value, str)}
 
 
 async def _seen(call: Call[None]) -> RemindersSeen:

@@ -44,12 +44,14 @@ returning position;
 
 -- name: after
 -- What happened in these stores (null: all) after the place already read in each, as the API tells it: the next of every
--- stream first, so that what is told of a store is always the beginning of what is new in it.
+-- stream first, so that what is told of a store is always the beginning of what is new in it. A place beyond the end of a
+-- stream was read before the database was restored from a backup: that store is told from its beginning.
 select e.store_id, e.position,
        json_build_object('id', e.id, 'type', e.type, 'at', rfc3339(e.at), 'store', e.store_id, 'position', e.position,
                          'data', event_data(e))::text as body
   from stream s,
-       lateral (select coalesce((:after::jsonb ->> s.store_id)::bigint, 0) as position) read,
+       lateral (select case when asked.position <= s.position then asked.position else 0 end as position
+                  from (select (:after::jsonb ->> s.store_id)::bigint as position) asked) read,
        lateral (select * from event e
                  where e.store_id = s.store_id and e.position > read.position
                  order by e.position limit :limit) e

@@ -16,7 +16,7 @@ from tests.screens.conftest import TABLET, Screens, Served
 from tests.shop import Shop
 
 SCANNER = 5  # milliseconds between two keys
-AZERTY = str.maketrans("0123456789aqzwAQZW", "à&é\"'(-è_çqawzQAWZ")
+AZERTY = str.maketrans("0123456789aqzwAQZW-_", "à&é\"'(-è_çqawzQAWZ)°")
 """What a French layout makes of what a scanner set to the American one types."""
 
 

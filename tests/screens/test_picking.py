@@ -10,7 +10,7 @@ from service.database import Pool
 from service.screens import counter, rendering
 from tests.screens import counters
 from tests.screens.conftest import PHONE, Screens, Served, axe
-from tests.screens.counters import Counters, became, heard, scan
+from tests.screens.counters import AZERTY, Counters, became, heard, scan
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -79,6 +79,21 @@ async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Sho
     }
     lacking = await shop.position("cup")
     assert (lacking["on_hand"], lacking["reserved"]) == (8, 0)
+
+
+async def test_items_and_shelves_are_read_whatever_the_layout(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("WA-QZ", 1)
+    await shop.stock("ZQWA", 1)
+    order = await shop.confirm(await shop.hold(("WA-QZ", 1), ("ZQWA", 1)))
+    page = await tablets.open("/counter/picking", size=PHONE)
+    await expect(page.get_by_test_id("stop")).to_have_count(2)
+    for sku in ("WA-QZ", "ZQWA"):
+        await scan(page, sku.translate(AZERTY))
+        await expect(page.locator(f".stop.done[data-sku={sku}]")).to_be_visible()
+    await expect(page.get_by_test_id("placing")).to_be_visible()
+    await scan(page, "A-12".translate(AZERTY))
+    await became(shop, order, "ready")
+    assert await shop.pool.fetchval("select shelf from reservation") == "A-12"
 
 
 async def test_what_nobody_collected_is_scanned_back_to_its_shelf(shop: Shop, tablets: Counters) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from service import clocks
 from service.errors import IdempotencyInFlight, IdempotencyKeyReused, OrderDiffers, OutOfStock, SlotFull, UnknownSku
 from service.idempotency import Kept
 from tests.shop import Shop
@@ -203,6 +204,15 @@ async def test_many_want_one_due_hold_and_one_gets_it(shop: Shop) -> None:
     await shop.age(first)
     answers = await asyncio.gather(*(shop.ask("tea", 1) for _ in range(20)))
     assert sum(isinstance(answer, Kept) for answer in answers) == 1
+
+
+async def test_what_is_due_is_given_back_to_the_last_for_who_waits(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clocks, "MOST_AT_ONCE", 2)
+    await shop.stock("tea", 4)
+    await shop.stock("cup", 1)
+    for held in [await shop.hold("tea", 1) for _ in range(4)] + [await shop.hold("cup", 1)]:
+        await shop.age(held)
+    assert (await shop.hold("cup", 1))["state"] == "held"
 
 
 async def test_a_hold_to_be_paid_in_the_store_is_confirmed_at_once(shop: Shop) -> None:

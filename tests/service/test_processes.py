@@ -189,3 +189,12 @@ async def test_a_port_in_use_is_one_line_and_an_exit(database_url: str) -> None:
             assert process.returncode == 1
             assert "can't start" in said.decode()
             assert "Traceback" not in said.decode()
+
+
+async def test_as_many_files_are_open_as_the_system_grants() -> None:
+    ask = f"{sys.executable} -c 'from service import processes; print(processes.want_files())'"
+    process = await asyncio.create_subprocess_shell(
+        f"ulimit -Sn 200 && ulimit -Hn 900 && {ask}", stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    said, _ = await process.communicate()
+    assert int(said) == 900

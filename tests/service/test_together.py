@@ -110,6 +110,17 @@ async def test_without_a_database_everybody_is_told_at_once() -> None:
     assert trips <= 2, "and not one after the other"
 
 
+async def test_who_gave_up_is_not_tried_alone(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=10, longest=100, lanes=1)
+    asked = [asyncio.create_task(together.ask(n)) for n in (13, 14, 15)]
+    await settle()
+    asked[1].cancel()
+    ferry.gate.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert answers[2] == 150
+    assert [14] not in ferry.trips
+
+
 async def test_a_queue_that_is_full_says_so(ferry: Ferry) -> None:
     together = Together(ferry.cross, most=1, longest=2, lanes=1)
     asked = [asyncio.create_task(together.ask(0))]

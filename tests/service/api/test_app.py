@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from service.api import reading
-from tests.service.api.conftest import Api
-from tests.shop import Shop
+from service.api import app, reading
+from service.database import Pool
+from tests.service.api.conftest import Api, serve
+from tests.shop import Shop, settings_for
 
 MEGABYTE = 1024 * 1024
 
@@ -72,6 +73,21 @@ async def test_a_body_that_does_not_come_is_given_up(api: Api, monkeypatch: pyte
     told = await raw(api, head(await api.key(), "Content-Length: 20") + b'{"q":', seconds=3)
     assert told.startswith(b"HTTP/1.1 408 ")
     assert b"request_timeout" in told
+
+
+async def test_who_drips_takes_nobodys_place(
+    pool: Pool, shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "PER_CONNECTION", 0.25)
+    await shop.store("lyon")
+    async with serve(settings_for(database_url, pool_size=4), pool) as narrow:  # room for one
+        key = await narrow.key()
+        drips = [asyncio.create_task(raw(narrow, head(key, "Content-Length: 20") + b'{"q":')) for _ in range(3)]
+        await asyncio.sleep(0.3)
+        assert (await narrow.get("/v1/stores", key=key)).status == 200
+        for drip in drips:
+            drip.cancel()
+        await asyncio.gather(*drips, return_exceptions=True)
 
 
 async def test_a_body_that_ends_too_early_harms_nobody(api: Api) -> None:

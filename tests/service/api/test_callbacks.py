@@ -69,6 +69,11 @@ async def test_twilio_is_believed_by_its_signature_and_answered_at_once(api: Api
     assert await kept(api) == [("twilio", "SM1 delivered")]
 
 
+async def test_a_signature_that_is_no_text_is_refused(api: Api) -> None:
+    assert (await twilio(api, STATUS, signature="\udcff")).status == 403
+    assert await kept(api) == []
+
+
 async def test_the_same_callback_again_is_welcome_and_kept_once(api: Api) -> None:
     for _ in range(3):
         assert (await twilio(api, STATUS)).status == 200

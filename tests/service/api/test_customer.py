@@ -50,6 +50,23 @@ async def test_the_page_says_where_the_order_is_in_the_customers_language(api: A
     assert (gone.status, "aucune commande" in gone.text) == (404, True)
 
 
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"name=\xff"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"name=Sasha"),
+        ("multipart/form-data", b"name=Sasha"),
+        ("multipart/form-data; boundary=x", b"--x\r\nnothing"),
+    ],
+)
+async def test_a_form_that_can_not_be_read_is_refused(api: Api, shop: Shop, media: str, body: bytes) -> None:
+    await shop.stock("tea", 5)
+    held = await shop.hold("tea", 2)
+    for page in (f"{path_of(held)}/delegate", "/pair", "/admin/sign-in"):
+        told = await api.request("POST", page, data=body, key="", headers={"Content-Type": media})
+        assert told.status < 500, page
+
+
 async def test_the_customer_arrives_extends_and_names_someone(api: Api, shop: Shop) -> None:
     await shop.stock("tea", 5)
     ready = await shop.ready("tea", 2)

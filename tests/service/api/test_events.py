@@ -78,6 +78,16 @@ async def test_a_key_reads_its_own_stores(shop: Shop, api: Api) -> None:
     assert {event["store"] for event in through.json["items"]} == {"lyon"}
 
 
+async def test_a_place_beyond_a_restored_stream_is_told_from_the_beginning(shop: Shop, api: Api) -> None:
+    await shop.stock("tea", 5)
+    await shop.hold("tea", 1)
+    await relay(shop)
+    everything = (await api.get(PATH)).json["items"]
+    told = await api.get(f"{PATH}?after={bookmark({'lyon': 1000})}")
+    assert told.json["items"] == everything
+    assert (await api.get(f"{PATH}?after={told.json['next']}")).json["items"] == []
+
+
 @pytest.mark.parametrize(
     "word",
     [

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from service.api.endpoints import OPERATIONS, Answer, Call, Endpoint
 from service.api.limits import Buckets
@@ -93,6 +94,16 @@ async def test_behind_a_trusted_proxy_each_client_is_its_own(narrow: Any) -> Non
             for n in range(7)
         ]
         assert same == [200] * 6 + [429]
+
+
+async def test_what_a_proxy_adds_on_a_line_of_its_own_counts(narrow: Any) -> None:
+    async with narrow(trusted_proxies=("127.0.0.0/8",)) as api:
+        told = []
+        for n in range(7):
+            hops = CIMultiDict([("X-Forwarded-For", f"10.0.0.{n}"), ("X-Forwarded-For", "192.0.2.1")])
+            async with api.session.get(f"{api.url}/p/open", headers=hops) as answer:
+                told.append(answer.status)
+        assert told == [200] * 6 + [429]
 
 
 async def test_a_household_shares_its_ipv6_network(narrow: Any) -> None:

@@ -3,7 +3,7 @@
 import { computed, signal } from "./dom.js";
 import { get, Refused, Unreachable } from "./api.js";
 import { called, outbox, shown, told } from "./cards.js";
-import { isShelf, repairDigits } from "./codes.js";
+import { isShelf, repairAll, repairDigits } from "./codes.js";
 import { pick, shelve } from "./deeds.js";
 import { keep, read } from "./keeping.js";
 import { device } from "./session.js";
@@ -79,8 +79,8 @@ export function set(line, units, reason) {
 // What a scanner read: a shelf where one is asked for, else an item. A wrong one is loud.
 export function scanned(text) {
   const word = text.trim();
-  if (placing.value && !itemOf(word)) return isShelf(word) ? void place(word) : wrong(say("say_shelf"), "");
-  const stop = itemOf(word) ?? itemOf(repairDigits(word));
+  const stop = itemOf(word) ?? itemOf(repairDigits(word)) ?? itemOf(repairAll(word));
+  if (placing.value && !stop) return isShelf(word) ? void place(word) : wrong(say("say_shelf"), "");
   const line = stop?.lines.find((one) => !ended(one));
   if (!line) return wrong(stop ? say("enough_of", { name: stop.name }) : say("wrong_item"), stop ? "" : word);
   const next = found(line) + 1;

@@ -21,6 +21,13 @@ export function repairAll(typed) {
   return Array.from(typed, (symbol) => DIGITS[symbol] ?? LETTERS[symbol] ?? symbol).join("");
 }
 
+const FRENCH = /[&é"'(§è!çàÉÈÇÀ)°]|^[-_]|[-_]$|[-_]{2}/;
+
+// What a scanner typed, as it meant it: signs where digits would stand tell that a French layout was in between.
+export function mended(typed) {
+  return FRENCH.test(typed.trim()) && !/\d/.test(typed) ? repairAll(typed) : typed;
+}
+
 function known(symbols) {
   return Array.from(symbols).every((symbol) => ALPHABET.includes(symbol));
 }

@@ -6,7 +6,7 @@ import { called, find, isOpen, lanes, merge, shown, told } from "./cards.js";
 import { now } from "./clock.js";
 import { recognise } from "./codes.js";
 import { keep, read } from "./keeping.js";
-import { act, withdraw } from "./outbox.js";
+import { act, once, withdraw } from "./outbox.js";
 import { device } from "./session.js";
 import { play } from "./sounds.js";
 import { say } from "./words.js";
@@ -70,13 +70,36 @@ export async function scanned(text) {
   if (!hits.value?.length) refuse(exact ? "unknown_code" : "unknown_scan", { text: said.value });
 }
 
+const PAUSE = 1500; // milliseconds: sooner, it is the scanner that sees the same code once more
+let lastRead = { value: null, at: -Infinity };
+
+// Read once, an order opens; read once more by somebody who meant it, it is handed over: after a pause, while nothing
+// else is asked about it, and nothing is to be paid.
 function opened(card, said) {
   const how = said ? { [said.kind]: said.value } : null;
-  if (selected.value === card.id && how && card.state === "ready") return handOver(card, how);
-  openCard(card, how);
+  const soon = how && lastRead.value === said.value && performance.now() - lastRead.at < PAUSE;
+  lastRead = { value: said?.value, at: performance.now() };
+  if (soon && card.state === "collected") return undefined; // it lies before the scanner still
+  const isOpened = how && selected.value === card.id;
+  const again = isOpened && proof.value?.[said.kind] === said.value && !soon;
+  if (again && !sheet.value && !(card.amount_due > 0) && card.state === "ready") return handOver(card, how);
+  if (isOpened) recognised(how);
+  else openCard(card, how);
   play(card.state === "ready" ? "ok" : "wrong");
   if (card.state === "collected") tell("bad", say("collected_before"));
   else if (card.state !== "ready") tell("bad", say(`not_ready_${card.state}`));
+  return undefined;
+}
+
+// The order is open already, and what was begun with it goes on; how they were recognised is asked no longer.
+function recognised(how) {
+  batch(() => {
+    proof.value = how;
+    if (sheet.value === "recognise") sheet.value = null;
+    hits.value = null;
+    query.value = "";
+  });
+  if (!sheet.value) document.getElementById("open-title")?.focus({ preventScroll: true });
 }
 
 async function scannedItem(gtin) {
@@ -118,8 +141,12 @@ export async function search(said = recognise(query.value)) {
   }
 }
 
+const latest = (card) => shown.value.get(card.id) ?? card; // a finger may be quicker than the screen
+
 // Hand over, at once; it can be taken back.
-export async function handOver(card, how, lines) {
+export const handOver = (card, how, lines) => once(`hand over ${card.id}`, () => handedOver(latest(card), how, lines));
+
+async function handedOver(card, how, lines) {
   if (card.state !== "ready" && card.state !== "uncollected") return;
   const body = { ...how, ...(lines ? { lines } : {}) };
   const action = await act("collect", card, body, { match: lines ? card.version : null });
@@ -133,8 +160,11 @@ export async function handOver(card, how, lines) {
   performance.mark("handed-over");
 }
 
-export async function undo({ card, action }, reason = "undo_bar") {
+export const undo = (done, reason = "undo_bar") => once(`take back ${done.card.id}`, () => undone(done, reason));
+
+async function undone({ card, action }, reason) {
   notice.value = null;
+  if (latest(card).state !== "collected") return;
   if (!(action && (await withdraw(action)))) await act("undo", card, { reason });
   const current = shown.value.get(card.id);
   if (current) openCard(current);
@@ -144,12 +174,14 @@ export async function undo({ card, action }, reason = "undo_bar") {
 export const canUndo = (card) => card.state === "collected" && card.collected_at && now() - Date.parse(card.collected_at) < 15 * 60_000;
 
 export async function pick(card) {
-  await act("pick", card, {});
+  if (latest(card).state === "confirmed") await act("pick", card, {});
 }
 
 // Ready: what was found goes on the shelf. `found`: how many of each sku, where something is missing.
-export async function shelve(card, { shelf, bags, lines }) {
-  if (card.state === "confirmed") await act("pick", card, {});
+export const shelve = (card, put) => once(`put away ${card.id}`, () => putAway(card, put));
+
+async function putAway(card, { shelf, bags, lines }) {
+  await pick(card);
   const body = { ...(shelf ? { shelf } : {}), ...(bags ? { bags } : {}), ...(lines?.length ? { lines } : {}) };
   await act("shelve", card, body, { match: lines?.length ? card.version : null });
   play("done");
@@ -162,21 +194,34 @@ export async function simply(step, card, body = {}) {
   sheet.value = null;
 }
 
+const asked = signal(new Set()); // the orders of which the service is asked something right now
+export const isAsked = computed(() => asked.value.has(selected.value));
+const unanswered = new Map(); // what was asked and may have been done: asked again, it is the same request
+
 // What needs the service now: it is asked, and what it refuses is told. True where it was done.
 export async function atOnce(card, step, body, done, method = "POST") {
+  if (asked.value.has(card.id)) return false;
+  const what = JSON.stringify([card.id, step, body]);
+  const shownSheet = sheet.value;
+  if (!unanswered.has(what)) unanswered.set(what, crypto.randomUUID());
+  asked.value = new Set([...asked.value, card.id]);
   try {
-    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? crypto.randomUUID() : undefined });
+    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? unanswered.get(what) : undefined });
+    unanswered.delete(what);
     if (answer?.version) merge([answer]);
     batch(() => {
-      sheet.value = null;
+      if (selected.value === card.id && sheet.value === shownSheet) sheet.value = null;
       tell("news", done);
     });
     return true;
   } catch (error) {
+    if (error instanceof Refused && !error.passing) unanswered.delete(what);
     if (error instanceof Unreachable) refuse("needs_network", {});
     else if (error instanceof Refused) refuse("refused", { text: error.message });
     else throw error;
     return false;
+  } finally {
+    asked.value = new Set([...asked.value].filter((id) => id !== card.id));
   }
 }
 

@@ -95,7 +95,7 @@ export function Clerk() {
   <//>`;
 }
 
-const KEYS = [["/", "key_search"], ["R", "key_hand_over"], ["P", "key_print"], ["↑ ↓", "key_move"], ["Enter", "key_open"], ["Esc", "key_back"], ["?", "key_help"]];
+const KEYS = [["/", "key_search"], ["Alt + R", "key_hand_over"], ["Alt + P", "key_print"], ["↑ ↓", "key_move"], ["Enter", "key_open"], ["Esc", "key_back"], ["?", "key_help"]];
 
 export function Help() {
   return html`<${Dialog} title=${say("help")} shut=${() => (help.value = false)}>

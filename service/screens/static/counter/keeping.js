@@ -36,6 +36,19 @@ export const all = (store) => within([store], "readonly", (of) => of(store).getA
 export const put = (store, value) => within([store], "readwrite", (of) => of(store).put(value));
 export const remove = (store, number) => within([store], "readwrite", (of) => of(store).delete(number));
 
+// Change what is kept under a number, in one step that no other window comes between: `into` makes of what is there what
+// shall be there, null where nothing shall, undefined where it stays.
+export const change = (store, number, into) =>
+  within([store], "readwrite", (of) => {
+    const asked = of(store).get(number);
+    asked.onsuccess = () => {
+      const next = asked.result && into(asked.result);
+      if (next === null) of(store).delete(number);
+      else if (next) of(store).put(next);
+    };
+    return asked;
+  });
+
 // Move what was refused from the outbox to what has to be looked at, both or neither.
 export const setAside = (conflict, numbers) =>
   within(["outbox", "conflicts"], "readwrite", (store) => {

@@ -30,9 +30,15 @@ function forget() {
   field = null;
 }
 
-// `scanned(text)` for a burst; `pressed(key)` for a single key, true where it meant something; `typed(text)` for what
-// somebody begins to type while no field has the focus: it gives the field that took it.
-export function start({ scanned, pressed, typed }) {
+// The letter of a key that is pressed together with Alt, also where that writes another sign.
+function letter(event) {
+  return (/^[a-z]$/i.test(event.key) ? event.key : event.code.replace("Key", "")).toLowerCase();
+}
+
+// `scanned(text, fast)` for a burst, and for what somebody typed slowly where no field took it; `pressed(key)` for a single
+// key, `held(letter)` for one with Alt, true where it meant something; `typed(text)` for what somebody begins to type while
+// no field has the focus: it gives the field that took it.
+export function start({ scanned, pressed, held, typed }) {
   const release = () => {
     waiting = null;
     const text = burst.map((one) => one.key).join("");
@@ -44,7 +50,8 @@ export function start({ scanned, pressed, typed }) {
   const finish = (event) => {
     clearTimeout(waiting);
     const text = burst.map((one) => one.key).join("");
-    if (!isBurst()) {
+    const fast = isBurst();
+    if (!fast) {
       if (waiting !== null && burst.length) release();
       // Where no field takes it, Enter says that it was meant, however slowly it was typed.
       if (field || isTyping(event.target) || burst.length < shortest.value) return forget();
@@ -54,17 +61,18 @@ export function start({ scanned, pressed, typed }) {
     event.stopImmediatePropagation();
     restore();
     forget();
-    scanned(text);
+    scanned(text, fast);
   };
 
   const down = (event) => {
+    if (event.altKey && !event.ctrlKey && !event.metaKey && !event.repeat && shortcuts.value && held(letter(event))) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const at = event.timeStamp;
     if (burst.length && at - burst.at(-1).at > LONGEST_GAP) forget();
     if (event.key === "Enter" || event.key === "Tab") return finish(event);
     if (event.key.length !== 1) return;
     const inField = isTyping(event.target);
-    if (!inField && event.key === " ") return; // it presses buttons
+    if (!inField && event.key === " " && !burst.length) return; // it presses buttons
     if (!burst.length && inField) field = { target: event.target, value: event.target.value };
     burst.push({ key: event.key, at });
     if (inField) return;

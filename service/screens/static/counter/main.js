@@ -1,12 +1,12 @@
 // The staff's screens, put together: what is heard, what is pressed, what is shown.
 
-import { effect, html, render, Sign, useRef } from "./dom.js";
+import { computed, effect, html, render, Sign, useRef } from "./dom.js";
 import { clerkLeft, unpaired } from "./api.js";
 import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
 import { called, forget, isOpen, merge, replace } from "./cards.js";
 import * as clock from "./clock.js";
-import { isShelf } from "./codes.js";
+import { isShelf, mended } from "./codes.js";
 import { close, handOver, hits, notice, open, proof, query, remember, room, scanned, search, selected, sheet, tell, undo, waiting } from "./deeds.js";
 import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
 import { clerkSwitch, Header, help, readAddress } from "./header.js";
@@ -99,18 +99,26 @@ function fillShelf(text) {
 }
 
 const PRESSED = {
-  "/": () => document.getElementById("find")?.focus(),
+  "/": () => document.getElementById("find")?.focus() ?? true,
   "?": () => (help.value = true),
-  r: () => open.value?.state === "ready" && (proof.value ? void handOver(open.value, proof.value) : (sheet.value = "recognise")),
-  p: () => open.value?.pickup_code && isOpen(open.value) && printLabel(open.value),
+};
+
+// With Alt, for a letter alone may be the beginning of a name: what is done to the open order.
+const HELD = {
+  r: (card) => card.state === "ready" && (proof.value ? void handOver(card, proof.value) : (sheet.value = "recognise")),
+  p: (card) => card.pickup_code && isOpen(card) && printLabel(card),
 };
 
 // A single key, where it means something here.
 function pressed(key) {
   if (!opened.value || document.querySelector("dialog[open]")) return true;
-  const act = PRESSED[key.toLowerCase()];
-  if (!act || (/[rp]/i.test(key) && (!open.value || sheet.value))) return false;
-  return act() !== false;
+  return PRESSED[key]?.() !== undefined;
+}
+
+function held(key) {
+  if (!opened.value || !open.value || sheet.value || !HELD[key] || document.querySelector("dialog[open]")) return false;
+  HELD[key](open.value);
+  return true;
 }
 
 function typed(text) {
@@ -149,9 +157,10 @@ function changed(kind, told) {
 
 function insist() {
   let chime = null;
+  const latest = computed(() => waiting.value.at(-1)?.id); // whatever else changes in the shop, they wait all the same
   effect(() => {
     clearInterval(chime);
-    if (waiting.value.length) chime = setInterval(() => sounds.play("arrival"), INSISTS);
+    if (latest.value) chime = setInterval(() => sounds.play("arrival"), INSISTS);
   });
   let before = null;
   effect(() => {
@@ -181,7 +190,7 @@ async function begin() {
   await session.begin();
   await Promise.all([sounds.start(), remember(), basket.start()]);
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
-  keys.start({ scanned: heard, pressed, typed });
+  keys.start({ scanned: (text, fast) => heard(fast ? mended(text) : text), pressed, held, typed });
   document.addEventListener("keydown", moved);
   render(html`<${App} />`, document.getElementById("app"));
   insist();

@@ -5,7 +5,7 @@ import { batch, signal } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
 import { merge, outbox, shown, told } from "./cards.js";
 import { moment, now } from "./clock.js";
-import { all, keep, put, read, remove, setAside } from "./keeping.js";
+import { all, change, keep, put, read, remove, setAside } from "./keeping.js";
 
 export const conflicts = signal([]); // {number, id, card, actions: […], status, problem, at}
 export const sending = signal(false);
@@ -26,11 +26,24 @@ export async function start(heard) {
   await flush();
 }
 
-// Do something to an order, at once for whoever looks, and for the service as soon as it can be.
-export async function act(step, card, body, { match } = {}) {
-  const waits = outbox.value.some((action) => action.id === card.id);
+const underWay = new Map();
+
+// A deed that is under way is not begun a second time, however often it is asked for.
+export function once(name, deed) {
+  if (!underWay.has(name)) underWay.set(name, deed().finally(() => underWay.delete(name)));
+  return underWay.get(name);
+}
+
+// Do something to an order, at once for whoever looks, and for the service as soon as it can be. The same once more, with
+// nothing in between, is what waits already.
+export const act = (step, card, body, options) => once(`${step} ${card.id}`, () => noted(step, card, body, options));
+
+async function noted(step, card, body, { match } = {}) {
+  const own = outbox.value.filter((action) => action.id === card.id);
+  const waits = own.length > 0;
+  if (own.at(-1)?.step === step && JSON.stringify(own.at(-1).said) === JSON.stringify(body)) return own.at(-1);
   const action = {
-    store: card.store, id: card.id, step, body, card: told.value.get(card.id) ?? card, at: moment(), key: crypto.randomUUID(),
+    store: card.store, id: card.id, step, body, said: body, card: told.value.get(card.id) ?? card, at: moment(), key: crypto.randomUUID(),
     match: match && !waits ? match : null, attempts: 0,
   };
   if (step === "collect") action.body = { ...body, happened_at: action.at };
@@ -42,11 +55,14 @@ export async function act(step, card, body, { match } = {}) {
 
 // Take back what was never sent; false where it may have reached the service.
 export async function withdraw(action) {
-  const still = outbox.value.find((one) => one.number === action.number);
-  if (!still || still.attempts > 0) return false;
-  await remove("outbox", still.number);
-  outbox.value = outbox.value.filter((one) => one.number !== still.number);
-  return true;
+  const own = outbox.value.filter((one) => one.id === action.id);
+  const same = own.slice(own.findLastIndex((one) => one.step !== action.step) + 1); // nothing was done upon them
+  const gone = [];
+  for (const { number } of same) {
+    await change("outbox", number, (kept) => (kept.attempts ? undefined : (gone.push(number), null)));
+  }
+  outbox.value = outbox.value.filter((one) => !gone.includes(one.number));
+  return gone.length > 0 && gone.length === same.length;
 }
 
 // One at a time, in every tab together: the lock is the browser's.
@@ -72,14 +88,20 @@ async function sync() {
   if (kept.length !== outbox.value.length) outbox.value = kept;
 }
 
-// Whether the next one may go.
-async function send(action) {
+function attempted(action) {
   const begun = { ...action, attempts: action.attempts + 1 };
   if (begun.attempts === 1 && begun.body?.happened_at && Date.parse(begun.body.happened_at) > now()) {
     begun.body = { ...begun.body, happened_at: moment() }; // our clock was put right since
   }
-  await put("outbox", begun);
-  outbox.value = outbox.value.map((one) => (one.number === action.number ? begun : one));
+  return begun;
+}
+
+// Whether the next one may go.
+async function send(action) {
+  let begun = null;
+  await change("outbox", action.number, (kept) => (begun = attempted(kept)));
+  outbox.value = outbox.value.flatMap((one) => (one.number === action.number ? (begun ?? []) : one));
+  if (!begun) return true; // it was taken back, or another tab has sent it
   try {
     const card = await post(place(begun, begun.step), begun.body ?? {}, { key: begun.key, match: begun.match });
     await remove("outbox", begun.number);

@@ -3,7 +3,7 @@
 import { html, Sign, useEffect, useRef, useState } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
 import { claim, takesAll } from "./cards.js";
-import { atOnce, handOver, proof, sheet, shelve, simply } from "./deeds.js";
+import { atOnce, handOver, isAsked, proof, sheet, shelve, simply } from "./deeds.js";
 import { device } from "./session.js";
 import { language, say, when } from "./words.js";
 import { now } from "./clock.js";
@@ -31,7 +31,7 @@ export function printLabel(card) {
   document.body.append(frame);
 }
 
-function Frame({ title, children, submit, done, danger, disabled }) {
+function Frame({ title, children, submit, done, danger, disabled, back = () => (sheet.value = null) }) {
   const heading = useRef();
   useEffect(() => {
     heading.current?.closest("form").scrollIntoView({ block: "nearest" });
@@ -40,15 +40,15 @@ function Frame({ title, children, submit, done, danger, disabled }) {
   return html`<form class="sheet" data-testid="sheet" onSubmit=${(event) => { event.preventDefault(); submit?.(); }}>
     <h3 tabindex="-1" ref=${heading}>${title}</h3>
     ${children}
-    <p class="buttons">${submit && html`<button class=${`button big ${danger ? "danger" : ""}`} disabled=${disabled} data-testid="sheet-done">${done}</button>`}
-      <button type="button" class="button quiet" onClick=${() => (sheet.value = null)}>${say("back")}</button></p>
+    <p class="buttons">${submit && html`<button class=${`button big ${danger ? "danger" : ""}`} disabled=${disabled} aria-disabled=${isAsked.value ? "true" : undefined} data-testid="sheet-done">${done}</button>`}
+      <button type="button" class="button quiet" onClick=${back}>${say("back")}</button></p>
   </form>`;
 }
 
 // How somebody without a code was recognised; each answer hands over.
-function Recognise({ card }) {
-  return html`<${Frame} title=${say("recognise")}>
-    <ul class="choices">${["id_card", "name_and_order", "phone"].map((how) => html`<li key=${how}><button type="button" class="button big quiet" onClick=${() => handOver(card, { checked_by: how })}>${say(`checked_${how}`)}</button></li>`)}</ul>
+function Recognise({ card, lines, back }) {
+  return html`<${Frame} title=${say("recognise")} back=${back}>
+    <ul class="choices">${["id_card", "name_and_order", "phone"].map((how) => html`<li key=${how}><button type="button" class="button big quiet" onClick=${() => handOver(card, { checked_by: how }, lines)}>${say(`checked_${how}`)}</button></li>`)}</ul>
     <p class="hint">${say("recognise_hint")}</p>
   <//>`;
 }
@@ -107,7 +107,9 @@ function Partial({ card }) {
   const [taken, setTaken] = useState(() => Object.fromEntries(lines.map((line) => [line.sku, claim(line)])));
   const some = lines.filter((line) => taken[line.sku] < claim(line)).map((line) => ({ sku: line.sku, taken: taken[line.sku] }));
   const none = lines.every((line) => taken[line.sku] === 0);
-  const done = () => void handOver(card, proof.value ?? { checked_by: "id_card" }, some);
+  const [asks, setAsks] = useState(false);
+  const done = () => (proof.value ? void handOver(card, proof.value, some) : setAsks(true));
+  if (asks && !proof.value) return html`<${Recognise} card=${card} lines=${some} back=${() => setAsks(false)} />`;
   return html`<${Frame} title=${say("what_is_taken")} submit=${done} done=${say("hand_over_partly")} disabled=${none || !some.length}>
     <ul class="shorts">${lines.map((line) => html`<li key=${line.sku}><div class="row"><span>${line.name}</span><${Stepper} value=${taken[line.sku]} most=${claim(line)} label=${say("taken_of", { name: line.name })} change=${(value) => setTaken({ ...taken, [line.sku]: value })} /></div></li>`)}</ul>
     <p class="hint">${say(none ? "nothing_taken" : "rest_refused")}</p>
@@ -141,7 +143,7 @@ function Message({ card }) {
   useEffect(() => void get(place(card, "notifications")).then((told) => setSent(told.items), () => setSent([])), [card.id]);
   return html`<${Frame} title=${say("send_again")}>
     ${sent?.[0] && html`<p class="hint">${say("last_message", { kind: say(`message_${sent[0].kind}`), channel: say(`channel_${sent[0].channel}`), state: say(`sent_${sent[0].state}`), when: when(sent[0].updated_at, now()) })}</p>`}
-    <ul class="choices">${channels.map((channel) => html`<li key=${channel}><button type="button" class="button big" onClick=${() => atOnce(card, "notifications", { channel }, say("sent_again"))}><${Sign} name="message" />${say(`send_${channel}`)}</button></li>`)}</ul>
+    <ul class="choices">${channels.map((channel) => html`<li key=${channel}><button type="button" class="button big" aria-disabled=${isAsked.value ? "true" : undefined} onClick=${() => atOnce(card, "notifications", { channel }, say("sent_again"))}><${Sign} name="message" />${say(`send_${channel}`)}</button></li>`)}</ul>
   <//>`;
 }
 

@@ -1,0 +1,267 @@
+"""Handing over in a real Chromium: never by accident, never twice, and it can be taken back."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from service.database import Pool
+from tests.screens import counters
+from tests.screens.conftest import Screens, Served
+from tests.screens.counters import Counters, became, lane, panel, scan
+from tests.shop import Shop
+
+pytestmark = pytest.mark.browser
+
+PAUSE = 1600  # milliseconds after which a second read was meant
+
+
+@pytest.fixture(autouse=True)
+async def relay(pool: Pool) -> AsyncIterator[None]:
+    """The relay, as the worker runs it."""
+    async for _ in counters.relayed(pool):
+        yield
+
+
+@pytest.fixture
+def tablets(screens: Screens, served: Served) -> Counters:
+    """The devices of the store."""
+    return Counters(screens, served)
+
+
+async def read_again(page: Page, order: dict[str, Any]) -> None:
+    """Read the same code once more, as somebody who means it."""
+    await page.wait_for_timeout(PAUSE)
+    await scan(page, order["pickup_code"])
+
+
+async def test_a_scanner_that_reads_a_phone_again_and_again_hands_nothing_over(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    for _ in range(4):
+        await scan(page, ready["pickup_code"])
+        await page.wait_for_timeout(600)
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await read_again(page, ready)
+    await expect(page.get_by_test_id("undo")).to_be_visible()
+    await scan(page, ready["pickup_code"])
+    await expect(page.get_by_test_id("notice")).to_contain_text("Remise à Camille D.")
+    await expect(panel(page)).to_have_count(0)
+    await became(shop, ready, "collected")
+
+
+async def test_what_is_to_be_paid_is_handed_over_by_a_touch_alone(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 1)
+    lines = [{"sku": "tea", "quantity": 1, "total": 590}]
+    due = await shop.ready("tea", 1, lines=lines, currency="EUR", pay_in_store=True)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await scan(page, due["pickup_code"])
+    await expect(panel(page)).to_contain_text("À encaisser")
+    await read_again(page, due)
+    await expect(page.locator("#open-title")).to_be_focused()
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await page.get_by_test_id("hand-over").click()
+    await became(shop, due, "collected")
+
+
+async def test_a_read_hands_nothing_over_while_something_is_asked_about_it(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 2)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await scan(page, ready["pickup_code"])
+    for sheet in ("act-partial", "act-problem"):
+        await page.get_by_test_id(sheet).click()
+        await read_again(page, ready)
+        await expect(page.get_by_test_id("sheet")).to_be_visible()
+        await page.get_by_role("button", name="Retour", exact=True).click()
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+
+
+async def test_an_order_opened_by_hand_is_handed_over_by_the_second_read_of_its_code(
+    shop: Shop, tablets: Counters
+) -> None:
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    await page.get_by_test_id("hand-over").click()
+    await expect(page.get_by_test_id("sheet")).to_be_visible()
+    await scan(page, ready["pickup_code"])
+    await expect(page.get_by_test_id("sheet")).to_have_count(0)  # they need not be asked any more
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await read_again(page, ready)
+    await became(shop, ready, "collected")
+    assert await shop.pool.fetchval("select checked_by from reservation") == "code"
+
+
+async def test_a_name_that_is_typed_slowly_hands_nothing_over(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 1)
+    await shop.ready("tea", 1, customer={"name": "Rosa Petit", "phone": "+33639981111"})
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(2)
+    await scan(page, ready["pickup_code"])
+    await expect(panel(page)).to_contain_text("Camille Durand")
+    for symbol in ("R", "o", "s", "a", " ", "p"):
+        await page.keyboard.press(symbol)
+        await page.wait_for_timeout(250)
+    await expect(page.get_by_test_id("find")).to_have_value("Rosa p")
+    await expect(page.get_by_test_id("hit")).to_contain_text("Rosa Petit")
+    await expect(page.locator("iframe.printing")).to_have_count(0)
+    await became(shop, ready, "ready")
+
+
+@pytest.mark.parametrize("network", ["there", "away"])
+async def test_touched_twice_it_is_handed_over_once_and_taken_back_whole(
+    shop: Shop, served: Served, screens: Screens, tablets: Counters, network: str
+) -> None:
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    if network == "away":
+        screens.forgive("ERR_")
+        await page.context.set_offline(True)
+        served.drop_streams()
+        await expect(page.locator(".live.off")).to_be_visible()
+    await scan(page, ready["pickup_code"])
+    await page.get_by_test_id("hand-over").evaluate("button => { button.click(); button.click(); }")
+    await expect(page.get_by_test_id("undo")).to_be_visible()
+    if network == "away":
+        await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
+    else:
+        await became(shop, ready, "collected")
+    await page.get_by_test_id("undo").evaluate("button => { button.click(); button.click(); }")
+    await expect(page.get_by_test_id("notice")).to_contain_text("Remise annulée")
+    await page.context.set_offline(False)
+    await expect(page.locator(".live.on")).to_be_visible()
+    await expect(page.locator(".live .count")).to_have_count(0)
+    await became(shop, ready, "ready")
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    assert await shop.events("reservation.collected") == ["reservation.collected"]
+    assert await shop.events("reservation.collect_undone") == ["reservation.collect_undone"]
+    assert await page.get_by_test_id("conflict").count() == 0
+
+
+async def test_a_handover_that_was_never_sent_is_taken_back_here(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 2)
+    before, ready = await shop.ready("tea", 1), await shop.ready("tea", 1)
+    page = await tablets.open()
+    await page.route("**/collect", lambda route: route.abort())
+    for order in (before, ready):
+        await scan(page, order["pickup_code"])
+        await page.get_by_test_id("hand-over").click()
+        await expect(page.get_by_test_id("undo")).to_be_visible()
+    await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
+    await page.get_by_test_id("undo").click()
+    await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
+    await page.unroute("**/collect")
+    await expect(page.locator(".live .count")).to_have_count(0)
+    assert [await shop.state(order) for order in (before, ready)] == ["collected", "ready"]
+    assert await shop.events("reservation.collect_undone") == []
+
+
+async def test_a_handover_whose_first_attempt_failed_is_undone_after_it(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await page.route("**/collect", lambda route: route.abort())
+    await scan(page, ready["pickup_code"])
+    async with page.expect_event("requestfailed"):
+        await page.get_by_test_id("hand-over").click()
+    await page.get_by_test_id("undo").click()
+    await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
+    await page.unroute("**/collect")
+    await expect(page.locator(".live .count")).to_have_count(0)
+    await became(shop, ready, "ready")
+    assert await shop.events("reservation.collect_undone") == ["reservation.collect_undone"]
+
+
+async def test_two_touches_are_one_message_and_so_is_asking_again_for_an_answer_that_was_lost(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 1)
+    await shop.ready("tea", 1)
+    page = await tablets.open()
+    keys: list[str | None] = []
+
+    async def lose_the_first_answer(route: Route) -> None:
+        if route.request.method != "POST":
+            return await route.continue_()
+        keys.append(await route.request.header_value("idempotency-key"))
+        answer = await route.fetch()
+        await page.wait_for_timeout(300)
+        return await (route.abort() if len(keys) == 1 else route.fulfill(response=answer))
+
+    await page.route("**/notifications", lose_the_first_answer)
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-message").click()
+    button = page.get_by_role("button", name="Par SMS")
+    await button.dblclick()
+    await expect(button).to_have_attribute("aria-disabled", "true")
+    await expect(page.get_by_test_id("notice")).to_contain_text("Il faut le réseau")
+    await button.click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Le message part")
+    assert (len(keys), len(set(keys))) == (2, 1)
+    assert len(await shop.events("notification.requested")) == 1
+    await page.get_by_test_id("act-message").click()
+    await button.click()
+    await expect(page.get_by_test_id("sheet")).to_have_count(0)
+    assert len(await shop.events("notification.requested")) == 2
+
+
+async def test_what_comes_back_is_taken_back_once_though_the_answer_was_lost(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("ERR_")
+    await shop.stock("tea", 3)
+    given = await shop.collected("tea", 3)
+    page = await tablets.open()
+    asked = 0
+
+    async def lose_the_first_answer(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        answer = await route.fetch()
+        await (route.abort() if asked == 1 else route.fulfill(response=answer))
+
+    await page.route("**/return", lose_the_first_answer)
+    await page.get_by_test_id("find").fill(given["order_ref"])
+    await page.get_by_test_id("hit").click()
+    await page.get_by_test_id("act-return").click()
+    await page.get_by_role("button", name="Un de plus").click()
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Il faut le réseau")
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Le retour est enregistré")
+    assert asked == 2
+    assert await shop.pool.fetchval("select returned from reservation_line") == 1
+
+
+async def test_a_part_is_handed_over_by_the_code_that_was_read(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 2)
+    ready = await shop.ready("tea", 2)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-partial").click()
+    await page.get_by_role("button", name="Un de moins").click()
+    await page.get_by_test_id("sheet-done").click()
+    await expect(page.get_by_test_id("sheet")).to_contain_text("Comment avez-vous reconnu")
+    await scan(page, ready["pickup_code"])  # they found it
+    await expect(page.get_by_test_id("sheet")).to_contain_text("Que prend le client")
+    await page.get_by_test_id("sheet-done").click()
+    await became(shop, ready, "collected")
+    assert await shop.pool.fetchval("select checked_by from reservation") == "code"
+    assert await shop.pool.fetchval("select collected from reservation_line") == 1
