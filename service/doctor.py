@@ -112,6 +112,10 @@ def _carriers(chosen: Settings) -> dict[str, str]:
 
 async def _redis(chosen: Settings) -> Finding:
     state = await health.ask_redis(chosen.redis_url.get_secret_value() if chosen.redis_url else None)
+    if state == "refuses":
+        return warn(
+            "redis", "It takes nothing: messages leave up to a second later.", "Is it full, or a copy? See maxmemory."
+        )
     if state == "away":
         return warn(
             "redis", "It does not answer: messages leave up to a second later.", "Start it, or unset REDIS_URL."

@@ -4,7 +4,7 @@ import asyncio
 
 import redis.asyncio
 from asyncpg import UndefinedTableError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from service import migrations, queries
 from service.database import Connection, Pool, connection, within
@@ -68,8 +68,17 @@ async def workers(db: Connection) -> int:
     return int(await SQL["workers"].value(db))
 
 
+async def redis_up(url: str | None) -> dict[str, float]:
+    """1 while Redis takes what it is told, 0 while not; nothing where there is none to ask."""
+    state = await ask_redis(url)
+    return {} if state.startswith("not ") else {"": float(state == "answers")}
+
+
 async def ask_redis(url: str | None) -> str:
-    """Whether Redis answers within a second: `answers`, `away`, `not configured`, or `not asked` behind Sentinel."""
+    """How Redis is within a second: `answers`, `refuses`, `away`, `not configured`, or `not asked` behind Sentinel.
+
+    `refuses`: it is there and takes nothing, because it is full, or a copy of another.
+    """
     if url is None:
         return "not configured"
     if not url.startswith(("redis://", "rediss://", "unix://")):
@@ -78,7 +87,9 @@ async def ask_redis(url: str | None) -> str:
     client = redis.asyncio.Redis(connection_pool=pool)
     try:
         async with asyncio.timeout(REDIS_SECONDS):
-            await client.ping()
+            await client.set("comptoir:asked", "", px=1000)
+    except ResponseError:
+        return "refuses"
     except (RedisError, OSError, TimeoutError):
         return "away"
     finally:

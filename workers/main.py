@@ -18,7 +18,7 @@ import asyncpg
 import structlog
 from arq.connections import RedisSettings
 from arq.worker import Worker, func
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from service import logs, traces
 from service.database import open_pool
@@ -85,10 +85,18 @@ class Bell:
 
     async def _ring(self, name: str) -> None:
         redis = self._worker and self._worker._pool  # noqa: SLF001 -- `pool` hides that it may be None
-        if redis:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                async with asyncio.timeout(1):
-                    await redis.enqueue_job("wake", name, _job_id=f"wake:{name}")
+        if not redis:
+            return
+        try:
+            async with asyncio.timeout(1):
+                rung = await redis.enqueue_job("wake", name, _job_id=f"wake:{name}")
+        except ResponseError as error:  # it is there, and full
+            self._note("redis_refuses", reason=type(error).__name__)
+        except (RedisError, OSError, TimeoutError):  # it is away: whoever listens says so
+            pass
+        else:
+            if rung is not None:  # what waits already was not written anew
+                self._note("redis_back")
 
     async def listen(self) -> None:
         """Run arq for as long as Redis lasts, again and again: it comes back as often as Redis does."""
@@ -112,6 +120,8 @@ class Bell:
             )
             try:
                 await self._worker.async_run()
+            except ResponseError as error:
+                self._note("redis_refuses", reason=type(error).__name__)
             except (RedisError, OSError, TimeoutError) as error:
                 self._note("redis_away", reason=type(error).__name__)
             except Exception:
@@ -120,7 +130,9 @@ class Bell:
                 await self._hang_up()
             await asyncio.sleep(REDIS_PAUSE)
 
-    async def _is_back(self, ctx: dict[Any, Any]) -> None:  # noqa: ARG002 -- arq calls it so
+    async def _is_back(self, ctx: dict[Any, Any]) -> None:
+        """It answers, and takes something. Raises ResponseError where it is full."""
+        await ctx["redis"].set("comptoir:asked", "", px=1000)
         self._note("redis_back")
 
     def _note(self, news: str, **facts: str) -> None:

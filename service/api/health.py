@@ -1,5 +1,7 @@
 """Alive? Ready? How much? What the people who run the service ask."""
 
+import asyncio
+
 from aiohttp import web
 
 from service import attempts, carriers, deliveries, health, message_templates, metrics, notifications, webhooks
@@ -31,15 +33,19 @@ async def metrics_now(call: Call[None]) -> web.Response:
     """What was counted, and what waits just now."""
     size, idle = call.pool.get_size(), call.pool.get_idle_size()
     metrics.pool_is(used=size - idle, idle=idle)
-    return web.Response(body=metrics.counted() + await _measured(call.pool), headers={"Content-Type": metrics.MEDIA})
+    url = call.settings.redis_url
+    measured = await _measured(call.pool, url.get_secret_value() if url else None)
+    return web.Response(body=metrics.counted() + measured, headers={"Content-Type": metrics.MEDIA})
 
 
-async def _measured(pool: Pool) -> bytes:
+async def _measured(pool: Pool, redis_url: str | None) -> bytes:
+    redis_up = asyncio.create_task(health.redis_up(redis_url))
     try:
         gauges = await within(health.PATIENCE_SECONDS, _gauges(pool))
     except Problem:
         gauges = {}
     gauges["comptoir_database_up"] = ("Whether PostgreSQL answers", {"": float(bool(gauges))})
+    gauges["comptoir_redis_up"] = ("Whether Redis takes wake-ups, where there is one", await redis_up)
     return metrics.measured(gauges)
 
 

@@ -25,5 +25,5 @@ class Ready(Told):
     reason: str | None  # why not
     migration: str | None  # the newest in the database
     migration_wanted: str
-    redis: str  # answers, away, not configured; never required
+    redis: str  # answers, refuses, away, not configured, not asked; never required
     oldest_undone_seconds: OldestUndone | None

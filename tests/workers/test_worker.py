@@ -13,6 +13,7 @@ import redis.asyncio
 
 from demo.servers import Valkey
 from service import migrations
+from tests.service.api.test_health import full
 from tests.shop import Shop
 from tests.workers.conftest import MailServer, Start, count, orders, until
 
@@ -112,6 +113,19 @@ async def test_redis_absent_stopped_and_back_is_noted_and_nothing_more(
     await orders(shop, 20)
     await everything_told(shop, 40)
     await captured_once(shop, 40)
+    assert one.process.returncode is None
+
+
+async def test_a_full_redis_is_noted_and_holds_up_nothing(shop: Shop, worker: Start, valkey: Valkey) -> None:
+    one = await worker(REDIS_URL=valkey.url)
+    await until(lambda: "redis_back" in one.said())
+    async with full(valkey):
+        await orders(shop, 3)
+        await everything_told(shop, 3)
+        await until(lambda: "redis_refuses" in one.said())
+    await orders(shop, 3)
+    await everything_told(shop, 6)
+    await until(lambda: one.said().count("redis_back") == 2)
     assert one.process.returncode is None
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+import redis.asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.servers import Valkey
@@ -111,6 +112,34 @@ async def test_redis_is_reported_and_never_required(pool: Pool, database_url: st
         async with serve(settings_for(database_url, redis_url=url), pool) as api:
             told = await api.get("/readyz", key="")
             assert (told.status, told.json["redis"]) == (200, state)
+            up = {"answers": 1.0, "away": 0.0, "not asked": None}[state]
+            assert await redis_up(api) == up
+
+
+async def test_a_full_redis_is_seen(pool: Pool, database_url: str, valkey: Valkey) -> None:
+    async with full(valkey), serve(settings_for(database_url, redis_url=valkey.url), pool) as api:
+        told = await api.get("/readyz", key="")
+        assert (told.status, told.json["redis"]) == (200, "refuses")
+        assert await redis_up(api) == 0
+
+
+async def redis_up(api: Api) -> float | None:
+    families = text_string_to_metric_families((await api.get("/metrics", key="")).text)
+    return next(
+        (one.value for family in families if family.name == "comptoir_redis_up" for one in family.samples), None
+    )
+
+
+@asynccontextmanager
+async def full(valkey: Valkey) -> AsyncIterator[None]:
+    """While it has no room for anything."""
+    client = redis.asyncio.Redis.from_url(valkey.url)
+    await client.config_set("maxmemory", "1")
+    try:
+        yield
+    finally:
+        await client.config_set("maxmemory", "0")
+        await client.aclose()
 
 
 @pytest.mark.alone
