@@ -20,6 +20,7 @@ SQL = queries.load("sendings")
 LEASE = 60  # seconds in which a sender must be heard of again
 DELAYS = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
 """Seconds before the second attempt, the third, … (28 hours in all); after the last one it has failed."""
+PATIENCE = 2  # attempts after which another carrier of the channel may try
 PUT_OFF_SECONDS = 60.0  # before a message that could not be claimed is tried again
 DOUBT_SECONDS = 30.0  # before a doubt is looked into, where its carrier wants no more
 OPTED_OUT = "opted_out"
@@ -37,10 +38,13 @@ class Attempt(NamedTuple):
 async def due(pool: Pool, channel: str, limit: int, *, carrier: str, carriers: Sequence[str]) -> dict[str, list[UUID]]:
     """The oldest messages of a channel that this one of its carriers can send now, by store.
 
-    What is new goes to the first carrier that does not rest; what is in doubt stays with the one it is in doubt with.
+    What is new goes to the first carrier that does not rest; what some attempts could not hand over to the next after
+    the one that tried last; what is in doubt stays with the one it is in doubt with.
     """
     async with connection(pool) as db:
-        rows = await SQL["due"].rows(db, channel=channel, limit=limit, carrier=carrier, carriers=list(carriers))
+        rows = await SQL["due"].rows(
+            db, channel=channel, limit=limit, carrier=carrier, carriers=list(carriers), patience=PATIENCE
+        )
     return {row["store_id"]: row["ids"] for row in rows}
 
 

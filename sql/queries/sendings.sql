@@ -1,18 +1,34 @@
 -- name: due
 -- What a carrier can send now, the oldest first, by store: what is new, where it is the first of the channel's carriers that
--- does not rest; what is in doubt with it; and for the first of all, what is in doubt with one that is no longer there.
--- A plain read; each store then claims its own.
+-- does not rest; what so many attempts could not hand over, where it is the next that does not rest after the one that could not
+-- (of those it looks at the oldest only: who is not the first has time); what is in doubt with it; and for the first of all, what
+-- is in doubt with one that is no longer there. A plain read; each store then claims its own.
 with awake as (
     select a.name, a.place
       from unnest(:carriers::text[]) with ordinality a(name, place)
       left join carrier c on c.channel = :channel and c.name = a.name
      where coalesce(c.rested_until <= now(), true)
+), before as (
+    select array_agg(b.name) as names
+      from unnest(:carriers) with ordinality b(name, place)
+     where :carrier = coalesce((select a.name from awake a where a.name <> b.name
+                                 order by a.place < b.place, a.place limit 1), b.name)
 )
 select d.store_id, array_agg(d.id) as ids
   from ((select store_id, id from notification
           where channel = :channel and state = 'pending' and next_attempt_at <= now()
             and :carrier = (select name from awake order by place limit 1)
+            and (attempts < :patience or not coalesce(provider = any (:carriers), false)
+                 or provider = any ((select names from before)::text[]))
           order by next_attempt_at limit :limit)
+        union all
+        (select o.store_id, o.id
+           from (select store_id, id, attempts, provider from notification
+                  where channel = :channel and state = 'pending' and next_attempt_at <= now()
+                    and :carrier <> (select name from awake order by place limit 1) and :carrier in (select name from awake)
+                  order by next_attempt_at limit 200) o
+          where o.attempts >= :patience and o.provider = any ((select names from before)::text[])
+          limit :limit)
         union all
         (select store_id, id from notification
           where channel = :channel and state = 'unknown' and next_attempt_at <= now()

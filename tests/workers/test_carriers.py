@@ -64,6 +64,30 @@ async def test_one_that_fails_often_is_rested_and_the_next_takes_over(shop: Shop
         assert 0 < (await carriers.resting(db))["email/first"] <= carriers.SHORTEST_REST
 
 
+async def test_a_lone_message_that_two_attempts_could_not_hand_over_goes_to_the_next(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    first, second = Moody([NotNow("away")] * 100), Moody([NotNow("away"), None])
+    pair = Pair(shop, first, second)
+    tries = []
+    for _ in range(5):
+        await pair.send()
+        tries.append((len(first.given), len(second.given)))
+    assert tries == [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)]
+    assert await providers(shop) == {("second", "accepted"): 1}
+    assert await shop.pool.fetchval("select count(*) from carrier where rested_until > now()") == 0
+
+
+async def test_a_message_waits_for_no_carrier_that_rests(shop: Shop) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    first, second = Moody([NotNow("away")] * 3), Moody([])
+    await shop.pool.execute("insert into carrier values ('email', 'second', 10, 1, now() + interval '1 minute')")
+    await Pair(shop, first, second).send(4)
+    assert (len(first.given), len(second.given)) == (4, 0)
+    assert await providers(shop) == {("first", "accepted"): 1}
+
+
 async def test_after_its_rest_it_is_tried_and_rests_twice_as_long_or_is_back(shop: Shop) -> None:
     standing = Standing(shop.pool, "email", "first")
     rests = []
