@@ -177,7 +177,7 @@ export async function pick(card) {
   if (latest(card).state === "confirmed") await act("pick", card, {});
 }
 
-// Ready: what was found goes on the shelf. `found`: how many of each sku, where something is missing.
+// What was found goes on the shelf; `lines` say what was not. Ready, unless too much is missing. Gives what is told of it.
 export const shelve = (card, put) => once(`put away ${card.id}`, () => putAway(card, put));
 
 async function putAway(card, { shelf, bags, lines }) {
@@ -186,7 +186,10 @@ async function putAway(card, { shelf, bags, lines }) {
   await act("shelve", card, body, { match: lines?.length ? card.version : null });
   play("done");
   sheet.value = null;
-  tell("news", say(shelf ? "shelved_at" : "shelved", { name: called(card), shelf }));
+  const { state } = latest(card);
+  const text = state === "ready" ? say(shelf ? "shelved_at" : "shelved", { name: called(card), shelf }) : say(state === "cancelled" ? "short_cancelled" : "short_asked", { name: called(card) });
+  tell("news", text);
+  return text;
 }
 
 export async function simply(step, card, body = {}) {
