@@ -11,6 +11,7 @@ import { play } from "./sounds.js";
 import { say } from "./words.js";
 
 export const lines = signal(null); // as the service lists them: one per order and sku
+export const unread = signal(false); // the service did not say what there is to be fetched
 export const fetched = signal({}); // "order sku" → {found, reason?}: how many are in the basket; a reason ends the search
 export const last = signal(null); // what the last scan meant: {good, text, more}
 export const placing = signal(null); // the order that waits for its shelf
@@ -55,13 +56,14 @@ export async function refresh() {
   try {
     const { items } = await get(`/v1/stores/${encodeURIComponent(device.value.store)}/pick-list`);
     lines.value = items;
+    unread.value = false;
     await keep("picklist", items);
     const known = new Set(items.map(at));
     const left = Object.fromEntries(Object.entries(fetched.value).filter(([name]) => known.has(name)));
     if (Object.keys(left).length !== Object.keys(fetched.value).length) note(left);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
-    lines.value ??= [];
+    unread.value = true;
   }
 }
 

@@ -1,7 +1,7 @@
 // What a clerk can do, and what is open before them: found by a scan, handed over in two touches, undone with one.
 
 import { batch, computed, effect, signal } from "./dom.js";
-import { ask, place, post, Refused, Unreachable } from "./api.js";
+import { ask, get, place, post, Refused, Unreachable } from "./api.js";
 import { called, find, isOpen, lanes, merge, shown, told } from "./cards.js";
 import { now } from "./clock.js";
 import { recognise } from "./codes.js";
@@ -17,6 +17,7 @@ export const sheet = signal(null); // what is asked about it: shelve, partial, r
 export const query = signal("");
 export const hits = signal(null); // null: nobody searches
 export const searching = signal(false);
+export const unanswered = signal(false); // the service was asked, and did not say
 export const notice = signal(null); // {kind: good | bad | news, text, undo?}
 export const room = signal("counter");
 export const taken = signal(new Set()); // arrivals that somebody has taken in hand
@@ -67,7 +68,8 @@ export async function scanned(text) {
   query.value = said.value;
   await search(said);
   if (hits.value?.length === 1) return opened(hits.value[0], exact ? said : null);
-  if (!hits.value?.length) refuse(exact ? "unknown_code" : "unknown_scan", { text: said.value });
+  if (hits.value === null || hits.value.length) return undefined;
+  return refuse(unanswered.value ? "no_answer" : exact ? "unknown_code" : "unknown_scan", { text: said.value });
 }
 
 const PAUSE = 1500; // milliseconds: sooner, it is the scanner that sees the same code once more
@@ -103,9 +105,17 @@ function recognised(how) {
 }
 
 async function scannedItem(gtin) {
-  const list = (await read("picklist")) ?? [];
-  const orders = new Set(list.filter((line) => line.gtin === gtin || line.sku === gtin).map((line) => line.reservation));
-  const found = [...orders].map((id) => shown.value.get(id)).filter(Boolean);
+  const named = (list) => {
+    const orders = new Set((list ?? []).filter((line) => line.gtin === gtin || line.sku === gtin).map((line) => line.reservation));
+    return [...orders].map((id) => shown.value.get(id)).filter(Boolean);
+  };
+  let found = named(await read("picklist"));
+  try {
+    if (!found.length) found = named((await get(`/v1/stores/${encodeURIComponent(device.value.store)}/pick-list`)).items);
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+    return refuse("no_answer", { text: gtin });
+  }
   if (!found.length) return refuse("unknown_item", { text: gtin });
   batch(() => {
     query.value = gtin;
@@ -124,6 +134,7 @@ let searches = 0;
 // What the device finds by itself at once, and then what the service finds besides.
 export async function search(said = recognise(query.value)) {
   const mine = ++searches;
+  unanswered.value = false;
   if (!said.value) return void (hits.value = null);
   hits.value = find(said);
   if (said.kind === "misread" || said.value.length < 2) return;
@@ -136,6 +147,7 @@ export async function search(said = recognise(query.value)) {
     hits.value = [...hits.value, ...items.filter((card) => !known.has(card.id))].map((card) => shown.value.get(card.id) ?? card);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+    if (mine === searches) unanswered.value = true;
   } finally {
     if (mine === searches) searching.value = false;
   }
@@ -199,18 +211,18 @@ export async function simply(step, card, body = {}) {
 
 const asked = signal(new Set()); // the orders of which the service is asked something right now
 export const isAsked = computed(() => asked.value.has(selected.value));
-const unanswered = new Map(); // what was asked and may have been done: asked again, it is the same request
+const unsure = new Map(); // what was asked and may have been done: asked again, it is the same request
 
 // What needs the service now: it is asked, and what it refuses is told. True where it was done.
 export async function atOnce(card, step, body, done, method = "POST") {
   if (asked.value.has(card.id)) return false;
   const what = JSON.stringify([card.id, step, body]);
   const shownSheet = sheet.value;
-  if (!unanswered.has(what)) unanswered.set(what, crypto.randomUUID());
+  if (!unsure.has(what)) unsure.set(what, crypto.randomUUID());
   asked.value = new Set([...asked.value, card.id]);
   try {
-    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? unanswered.get(what) : undefined });
-    unanswered.delete(what);
+    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? unsure.get(what) : undefined });
+    unsure.delete(what);
     if (answer?.version) merge([answer]);
     batch(() => {
       if (selected.value === card.id && sheet.value === shownSheet) sheet.value = null;
@@ -218,7 +230,7 @@ export async function atOnce(card, step, body, done, method = "POST") {
     });
     return true;
   } catch (error) {
-    if (error instanceof Refused && !error.passing) unanswered.delete(what);
+    if (error instanceof Refused && !error.passing) unsure.delete(what);
     if (error instanceof Unreachable) refuse("needs_network", {});
     else if (error instanceof Refused) refuse("refused", { text: error.message });
     else throw error;

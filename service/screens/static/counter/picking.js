@@ -1,7 +1,7 @@
 // Préparation, on a phone held upright: walk the shelves once for all orders, scan to tick, put each order on its shelf.
 
 import { html, Sign, useEffect, useState } from "./dom.js";
-import { asking, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placing, refresh, set, stops, touched, wrong } from "./basket.js";
+import { asking, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placing, refresh, set, stops, touched, unread, wrong } from "./basket.js";
 import { called, lateness, shown, told } from "./cards.js";
 import { Elsewhere, Stepper, Why } from "./sheets.js";
 import { say, time } from "./words.js";
@@ -77,15 +77,15 @@ export function Picking() {
     const again = setTimeout(() => void refresh(), 400);
     return () => clearTimeout(again);
   }, [told.value]);
-  if (lines.value === null) return html`<main class="picking" id="main"><p class="empty">…</p></main>`;
+  const empty = unread.value ? say("list_unknown") : lines.value === null ? "…" : say("nothing_to_prepare");
   const left = stops.value.flatMap((stop) => stop.skus).flatMap((stop) => stop.lines).reduce((sum, line) => sum + (ended(line) ? 0 : line.quantity - found(line)), 0);
   const complete = orders.value.filter((order) => order.done && order.id !== placing.value);
   return html`<main class="picking" id="main">
-    <h1>${say("room_picking")} <small role="status">${say("to_fetch", { count: left })} · ${say("orders", { count: orders.value.length })}</small></h1>
+    <h1>${say("room_picking")} <small role="status">${lines.value && `${say("to_fetch", { count: left })} · ${say("orders", { count: orders.value.length })}`}</small></h1>
     <div aria-live="assertive">${last.value && html`<p class=${`scan ${last.value.good ? "good" : "bad"}`} data-testid="last-scan" key=${last.value.at}><${Sign} name=${last.value.good ? "check" : "warning"} /><span><strong>${last.value.text}</strong>${last.value.more && html`<br />${last.value.more}`}</span></p>`}</div>
     <${Placing} key=${placing.value} />
     ${complete.map((order) => html`<p key=${order.id} class="complete"><button class="button big" onClick=${() => (placing.value = order.id)}><${Sign} name="shelf" />${say("to_place", { name: order.card ? called(order.card) : order.lines[0].order_ref })}</button></p>`)}
-    ${stops.value.length ? stops.value.map((stop) => html`<section key=${stop.place} class="shelf" aria-label=${stop.place || say("no_place")}><h2>${stop.place || say("no_place")}</h2><ul>${stop.skus.map((one) => html`<${Stop} key=${one.sku} stop=${one} />`)}</ul></section>`) : html`<p class="empty">${say("nothing_to_prepare")}</p>`}
+    ${stops.value.length ? stops.value.map((stop) => html`<section key=${stop.place} class="shelf" aria-label=${stop.place || say("no_place")}><h2>${stop.place || say("no_place")}</h2><ul>${stop.skus.map((one) => html`<${Stop} key=${one.sku} stop=${one} />`)}</ul></section>`) : html`<p class="empty" role="status">${empty}</p>`}
     ${asking.value && html`<${Lacking} />`}
   </main>`;
 }

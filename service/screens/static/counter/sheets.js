@@ -94,10 +94,12 @@ export function Why({ sku, reason, change }) {
 export function Elsewhere({ sku, quantity }) {
   const [found, setFound] = useState(null);
   useEffect(() => {
+    setFound(null);
     const asked = post(`/v1/stores/${encodeURIComponent(device.value.store)}/elsewhere`, { lines: [{ sku, quantity }] });
-    asked.then((told) => setFound(told.items), (error) => { if (!(error instanceof Refused || error instanceof Unreachable)) throw error; setFound([]); });
+    asked.then((told) => setFound(told.items), (error) => { if (!(error instanceof Refused || error instanceof Unreachable)) throw error; setFound(undefined); });
   }, [sku, quantity]);
-  if (!found?.length) return found ? html`<p class="hint">${say("elsewhere_none")}</p>` : null;
+  if (found === null) return null;
+  if (!found?.length) return html`<p class="hint" data-testid="elsewhere">${say(found ? "elsewhere_none" : "elsewhere_unknown")}</p>`;
   return html`<p class="hint" data-testid="elsewhere">${say("elsewhere")} ${found.slice(0, 3).map((one) => `${one.name}${one.distance_km === null ? "" : ` (${Math.round(one.distance_km)} km)`}`).join(" · ")}</p>`;
 }
 
