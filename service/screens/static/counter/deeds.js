@@ -18,15 +18,18 @@ export const query = signal("");
 export const hits = signal(null); // null: nobody searches
 export const searching = signal(false);
 export const unanswered = signal(false); // the service was asked, and did not say
-export const notice = signal(null); // {kind: good | bad | news, text, undo?}
+export const notice = signal(null); // {kind: bad | news, text, at}
+export const given = signal(null); // the handover that can be taken back at a touch, until the next deed: {text, done, at}
 export const room = signal("counter");
 export const taken = signal(new Set()); // arrivals that somebody has taken in hand
 
 export const open = computed(() => (selected.value ? (shown.value.get(selected.value) ?? null) : null));
 export const waiting = computed(() => lanes.value.arrived.filter((card) => !taken.value.has(card.id)));
 
-export function tell(kind, text, more = {}) {
-  notice.value = { kind, text, at: Date.now(), ...more };
+// What went wrong is said beside what can be taken back; a deed takes its place.
+export function tell(kind, text) {
+  notice.value = { kind, text, at: Date.now() };
+  if (kind !== "bad") given.value = null;
 }
 
 const neighbours = new BroadcastChannel("comptoir");
@@ -40,7 +43,7 @@ export function openCard(card, how = null) {
     sheet.value = null;
     hits.value = null;
     query.value = "";
-    if (notice.value?.kind !== "good") notice.value = null;
+    notice.value = null;
     if (card.arrived_at && !taken.value.has(card.id)) {
       taken.value = new Set([...taken.value, card.id]);
       neighbours.postMessage(card.id);
@@ -167,7 +170,8 @@ async function handedOver(card, how, lines) {
     close();
     query.value = "";
     hits.value = null;
-    tell("good", say("handed_over", { name: called(card) }), { undo: { card, action } });
+    notice.value = null;
+    given.value = { text: say("handed_over", { name: called(card) }), done: { card, action }, at: Date.now() };
   });
   performance.mark("handed-over");
 }
@@ -175,7 +179,7 @@ async function handedOver(card, how, lines) {
 export const undo = (done, reason = "undo_bar") => once(`take back ${done.card.id}`, () => undone(done, reason));
 
 async function undone({ card, action }, reason) {
-  notice.value = null;
+  notice.value = given.value = null;
   if (latest(card).state !== "collected") return;
   if (!(action && (await withdraw(action)))) await act("undo", card, { reason });
   const current = shown.value.get(card.id);
