@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, Route, ViewportSize, expect
 
 from service.database import Pool
 from tests.screens import counters
-from tests.screens.conftest import Screens, Served
+from tests.screens.conftest import PHONE, Screens, Served, axe
 from tests.screens.counters import Counters, became, lane, panel, scan
 from tests.shop import Shop
 
@@ -136,6 +136,7 @@ async def test_touched_twice_it_is_handed_over_once_and_taken_back_whole(
         await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
     else:
         await became(shop, ready, "collected")
+    await expect(page.get_by_test_id("undo")).to_be_enabled()
     await page.get_by_test_id("undo").evaluate("button => { button.click(); button.click(); }")
     await expect(page.get_by_test_id("notice")).to_contain_text("Remise annulée")
     await page.context.set_offline(False)
@@ -265,3 +266,33 @@ async def test_a_part_is_handed_over_by_the_code_that_was_read(shop: Shop, table
     await became(shop, ready, "collected")
     assert await shop.pool.fetchval("select checked_by from reservation") == "code"
     assert await shop.pool.fetchval("select collected from reservation_line") == 1
+
+
+@pytest.mark.parametrize("size", [PHONE, {"width": 800, "height": 600}])
+async def test_what_can_be_taken_back_covers_nothing_and_stays_while_something_else_goes_wrong(
+    shop: Shop, tablets: Counters, size: ViewportSize
+) -> None:
+    await shop.stock("tea", 2)
+    ready, other = await shop.ready("tea", 1), await shop.ready("tea", 1)
+    page = await tablets.open(size=size)
+    await expect(lane(page, "ready")).to_have_count(2)
+    await scan(page, ready["pickup_code"])
+    where = await page.get_by_test_id("hand-over").bounding_box()
+    assert where is not None
+    await page.touchscreen.tap(where["x"] + where["width"] - 40, where["y"] + where["height"] / 2)
+    await page.touchscreen.tap(where["x"] + where["width"] - 40, where["y"] + where["height"] / 2)
+    await expect(page.get_by_test_id("undo")).to_be_enabled()
+    await expect(page.get_by_test_id("find")).to_be_in_viewport(ratio=1)
+    await page.get_by_test_id("find").click()
+    await expect(page.get_by_test_id("find")).to_be_focused()
+    await scan(
+        page, "2" + ready["pickup_code"][1:] if ready["pickup_code"][0] != "2" else "3" + ready["pickup_code"][1:]
+    )
+    await expect(page.get_by_test_id("notice").first).to_contain_text("un symbole est faux")
+    await axe(page)
+    await scan(page, other["pickup_code"])
+    await expect(panel(page)).to_have_attribute("data-state", "ready")
+    await expect(page.get_by_test_id("hand-over")).to_be_in_viewport(ratio=1)
+    await page.get_by_test_id("undo").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Remise annulée")
+    await became(shop, ready, "ready")

@@ -244,3 +244,45 @@ async def test_a_browser_that_was_asleep_shows_nothing_old(shop: Shop, served: S
     await expect(lane(page, "ready")).to_have_count(0)
     await expect(panel(page)).to_have_count(0)
     await expect(page.locator(".live.on")).to_be_visible()
+
+
+async def test_what_nobody_said_is_not_stated(shop: Shop, served: Served, tablets: Counters) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    await shop.take("lapse", await shop.ready("tea", 1))
+    await shop.confirm(await shop.hold("tea", 1, customer={"name": "Noé Petit", "phone": "+33639981111"}))
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await cut(page, served)
+    await scan(page, other_code(ready["pickup_code"]))
+    await expect(page.get_by_test_id("notice")).to_contain_text("n'est pas connu de cet appareil")
+    await expect(page.get_by_test_id("hits")).to_contain_text("le service n'a pas pu répondre")
+    await page.keyboard.press("Escape")
+    await lane(page, "preparing").click()
+    await page.get_by_test_id("shelve").click()
+    await page.get_by_test_id("something-missing").click()
+    await page.get_by_role("button", name="Un de moins").last.click()
+    await expect(page.get_by_test_id("elsewhere")).to_contain_text("on ne sait pas")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Escape")
+    for room in ("Historique", "Retours", "Préparation"):
+        await page.get_by_role("link", name=room).click()
+        await expect(page.locator("main")).to_contain_text("cette liste n'est pas connue")
+        await axe(page)
+    await page.context.set_offline(False)
+    await expect(page.get_by_test_id("stop")).to_have_count(1)
+    await page.get_by_role("link", name="Retours").click()
+    await expect(page.get_by_test_id("put-back")).to_have_count(1)
+    await expect(page.locator("main")).not_to_contain_text("cette liste n'est pas connue")
+    await shop.take("lapse", ready)  # it is told, and not asked for
+    await expect(page.get_by_test_id("put-back")).to_have_count(2)
+
+
+def other_code(code: str) -> str:
+    """A code that is one, and of no order: two symbols moved such that the sum stays."""
+    symbols = [CODE.index(symbol) for symbol in code]
+    symbols[0], symbols[1] = (symbols[0] + 2) % len(CODE), (symbols[1] - 1) % len(CODE)
+    return "".join(CODE[symbol] for symbol in symbols)
+
+
+CODE = "23456789BCDFGHJKNPRSTVX"

@@ -96,6 +96,59 @@ async def test_items_and_shelves_are_read_whatever_the_layout(shop: Shop, tablet
     assert await shop.pool.fetchval("select shelf from reservation") == "A-12"
 
 
+async def test_what_was_noted_by_mistake_is_corrected(shop: Shop, tablets: Counters) -> None:
+    await shelves(shop)
+    await shop.confirm(await shop.hold(("tea", 2), ("cup", 1)))
+    page = await tablets.open("/counter/picking", size=PHONE)
+    tea, cup = page.locator("[data-sku=tea]"), page.locator("[data-sku=cup]")
+    await expect(tea).to_be_visible()
+    await tea.get_by_test_id("tick").click()
+    await tea.get_by_test_id("tick").click()
+    await expect(tea.get_by_test_id("tick")).to_have_count(0)
+    await tea.get_by_test_id("correct").click()
+    await expect(tea.locator(".for")).to_contain_text("1/2")
+    await tea.get_by_test_id("tick").click()
+    await cup.get_by_test_id("lacks").click()
+    await page.get_by_test_id("sheet-done").click()
+    await expect(cup).to_have_class("stop done short")
+    await expect(cup).to_contain_text("1 manque")
+    await expect(tea).to_have_class("stop done")
+    await expect(page.get_by_test_id("place")).to_have_text("Prête, avec ce qui est là")
+    await axe(page)
+    await cup.get_by_test_id("correct").click()
+    await expect(page.get_by_test_id("placing")).to_have_count(0)
+    await expect(cup.get_by_test_id("correct")).to_have_count(0)
+    await cup.get_by_test_id("tick").click()
+    await expect(page.get_by_test_id("place")).to_have_text("Prête, tout est là")
+
+
+async def test_an_order_that_is_short_becomes_what_its_customer_wanted(shop: Shop, tablets: Counters) -> None:
+    await shelves(shop)
+    page = await tablets.open("/counter/picking", size=PHONE)
+    for wish, says in (("cancel", "Annuler : il manque trop"), ("ask", "Demander au client")):
+        order = await shop.confirm(await shop.hold(("tea", 1), ("cup", 1), if_short=wish))
+        await page.locator("[data-sku=cup]").get_by_test_id("lacks").click()
+        await page.get_by_test_id("sheet-done").click()
+        await scan(page, TEA)
+        await expect(page.get_by_test_id("place")).to_have_text(says)
+        await scan(page, "B-12")
+        if wish == "cancel":
+            await expect(page.get_by_test_id("last-scan")).to_contain_text("la commande sera annulée")
+            await axe(page)
+            await became(shop, order, "picking")
+            await page.get_by_test_id("place").click()
+            await expect(page.get_by_test_id("last-scan")).to_contain_text("la commande est annulée")
+            await became(shop, order, "cancelled")
+            await expect(page.get_by_test_id("stop")).to_have_count(0)
+        else:
+            await expect(page.get_by_test_id("last-scan")).to_contain_text("le client doit répondre")
+            await expect(page.locator(".live .count")).to_have_count(0)
+            assert await shop.state(order) == "picking"
+            assert await shop.pool.fetchval("select answer_by is not null from reservation where state = 'picking'")
+    await expect(page.get_by_test_id("placing")).to_have_count(0)
+    await expect(page.locator(".complete")).to_have_count(0)
+
+
 async def test_what_nobody_collected_is_scanned_back_to_its_shelf(shop: Shop, tablets: Counters) -> None:
     await shelves(shop)
     lapsed = await shop.take("lapse", await shop.ready("tea", 1))

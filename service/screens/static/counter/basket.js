@@ -2,7 +2,7 @@
 
 import { computed, signal } from "./dom.js";
 import { get, Refused, Unreachable } from "./api.js";
-import { called, outbox, shown, told } from "./cards.js";
+import { called, claim, outbox, outcome, shown, told } from "./cards.js";
 import { isShelf, repairAll, repairDigits } from "./codes.js";
 import { pick, shelve } from "./deeds.js";
 import { keep, read } from "./keeping.js";
@@ -11,6 +11,7 @@ import { play } from "./sounds.js";
 import { say } from "./words.js";
 
 export const lines = signal(null); // as the service lists them: one per order and sku
+export const unread = signal(false); // the service did not say what there is to be fetched
 export const fetched = signal({}); // "order sku" → {found, reason?}: how many are in the basket; a reason ends the search
 export const last = signal(null); // what the last scan meant: {good, text, more}
 export const placing = signal(null); // the order that waits for its shelf
@@ -18,6 +19,8 @@ export const asking = signal(null); // the line of which something is missing
 
 const at = (line) => `${line.reservation} ${line.sku}`;
 export const found = (line) => Math.min(fetched.value[at(line)]?.found ?? 0, line.quantity);
+export const lacking = (line) => (fetched.value[at(line)]?.reason ? line.quantity - found(line) : 0);
+export const touched = (line) => found(line) > 0 || lacking(line) > 0;
 export const ended = (line) => found(line) >= line.quantity || Boolean(fetched.value[at(line)]?.reason);
 
 const current = computed(() => (lines.value ?? []).filter((line) => ["confirmed", "picking"].includes(shown.value.get(line.reservation)?.state ?? line.state)));
@@ -35,7 +38,7 @@ export const stops = computed(() => {
 
 export const orders = computed(() => {
   const grouped = Map.groupBy ? Map.groupBy(current.value, (line) => line.reservation) : group(current.value);
-  return [...grouped].map(([id, own]) => ({ id, lines: own, card: shown.value.get(id), done: own.every(ended) }));
+  return [...grouped].map(([id, own]) => ({ id, lines: own, card: shown.value.get(id), done: own.every(ended) && !shown.value.get(id)?.answer_by }));
 });
 
 function group(rows) {
@@ -53,13 +56,14 @@ export async function refresh() {
   try {
     const { items } = await get(`/v1/stores/${encodeURIComponent(device.value.store)}/pick-list`);
     lines.value = items;
+    unread.value = false;
     await keep("picklist", items);
     const known = new Set(items.map(at));
     const left = Object.fromEntries(Object.entries(fetched.value).filter(([name]) => known.has(name)));
     if (Object.keys(left).length !== Object.keys(fetched.value).length) note(left);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
-    lines.value ??= [];
+    unread.value = true;
   }
 }
 
@@ -74,13 +78,26 @@ export function set(line, units, reason) {
   note({ ...fetched.value, [at(line)]: { found: units, ...(reason ? { reason } : {}) } });
   const order = orders.value.find((one) => one.id === line.reservation);
   if (order?.done) placing.value = order.id;
+  else if (placing.value === order?.id) placing.value = null;
+}
+
+// What was noted last of these lines is taken back: that the search is over, else one unit.
+export function correct(own) {
+  const line = own.findLast(touched);
+  if (line) set(line, found(line) - (fetched.value[at(line)].reason ? 0 : 1));
+}
+
+// What becomes of an order with what is in the basket.
+export function becomes(order) {
+  const picked = (sku) => order.lines.find((line) => line.sku === sku);
+  return order.card ? outcome(order.card, (line) => (picked(line.sku) ? found(picked(line.sku)) : claim(line))) : "ready_all";
 }
 
 // What a scanner read: a shelf where one is asked for, else an item. A wrong one is loud.
 export function scanned(text) {
   const word = text.trim();
   const stop = itemOf(word) ?? itemOf(repairDigits(word)) ?? itemOf(repairAll(word));
-  if (placing.value && !stop) return isShelf(word) ? void place(word) : wrong(say("say_shelf"), "");
+  if (placing.value && !stop) return shelfRead(word);
   const line = stop?.lines.find((one) => !ended(one));
   if (!line) return wrong(stop ? say("enough_of", { name: stop.name }) : say("wrong_item"), stop ? "" : word);
   const next = found(line) + 1;
@@ -88,6 +105,12 @@ export function scanned(text) {
   play(placing.value === line.reservation ? "done" : "ok");
   const card = shown.value.get(line.reservation);
   last.value = { good: true, text: line.name, more: say("for_order", { name: card ? called(card) : line.order_ref, found: next, of: line.quantity }), at: Date.now() };
+}
+
+function shelfRead(word) {
+  const order = orders.value.find((one) => one.id === placing.value);
+  if (order && becomes(order) === "short_cancels") return wrong(say("place_cancels"), "");
+  return isShelf(word) ? void place(word) : wrong(say("say_shelf"), "");
 }
 
 function itemOf(word) {
@@ -103,7 +126,7 @@ export function wrong(text, more) {
   last.value = { good: false, text, more, at: Date.now() };
 }
 
-// The order is on its shelf: ready, with what was found.
+// The order is on its shelf, with what was found.
 export async function place(shelf, bags) {
   const order = orders.value.find((one) => one.id === placing.value);
   const card = order && (told.value.get(order.id) ?? order.card);
@@ -111,7 +134,7 @@ export async function place(shelf, bags) {
   const short = order.lines.filter((line) => found(line) < line.quantity);
   const said = short.map((line) => ({ sku: line.sku, found: found(line), reason: fetched.value[at(line)]?.reason ?? "not_found" }));
   placing.value = null;
-  await shelve(shown.value.get(card.id) ?? card, { shelf: shelf.slice(0, 32), bags, lines: said });
-  last.value = { good: true, text: say("shelved_at", { name: called(card), shelf }), more: "", at: Date.now() };
+  const text = await shelve(shown.value.get(card.id) ?? card, { shelf: shelf.slice(0, 32), bags, lines: said });
+  last.value = { good: true, text, more: "", at: Date.now() };
 }
 

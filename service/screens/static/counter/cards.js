@@ -119,6 +119,14 @@ export const units = (card) => card.lines.reduce((sum, line) => sum + line.quant
 export const takesAll = (card) => card.lines.filter((line) => claim(line) > 0);
 export const claim = (line) => line.quantity - line.short - line.refused - line.collected;
 
+// What becomes of an order of which `found(line)` units of each line lie there: the word for it is on the button.
+export function outcome(card, found) {
+  const lines = takesAll(card);
+  if (lines.every((line) => found(line) >= claim(line))) return "ready_all";
+  if (card.if_short === "cancel" || lines.every((line) => !found(line))) return "short_cancels";
+  return card.if_short === "ask" && !card.answer_by ? "short_asks" : "ready_short";
+}
+
 // A name as it may be read over the counter by who stands behind: the first name, and the initial of the last.
 export function called(card) {
   const words = (card.customer.name ?? "").trim().split(/\s+/).filter(Boolean);

@@ -1,7 +1,7 @@
 // What a clerk can do, and what is open before them: found by a scan, handed over in two touches, undone with one.
 
 import { batch, computed, effect, signal } from "./dom.js";
-import { ask, place, post, Refused, Unreachable } from "./api.js";
+import { ask, get, place, post, Refused, Unreachable } from "./api.js";
 import { called, find, isOpen, lanes, merge, shown, told } from "./cards.js";
 import { now } from "./clock.js";
 import { recognise } from "./codes.js";
@@ -17,15 +17,19 @@ export const sheet = signal(null); // what is asked about it: shelve, partial, r
 export const query = signal("");
 export const hits = signal(null); // null: nobody searches
 export const searching = signal(false);
-export const notice = signal(null); // {kind: good | bad | news, text, undo?}
+export const unanswered = signal(false); // the service was asked, and did not say
+export const notice = signal(null); // {kind: bad | news, text, at}
+export const given = signal(null); // the handover that can be taken back at a touch, until the next deed: {text, done, at}
 export const room = signal("counter");
 export const taken = signal(new Set()); // arrivals that somebody has taken in hand
 
 export const open = computed(() => (selected.value ? (shown.value.get(selected.value) ?? null) : null));
 export const waiting = computed(() => lanes.value.arrived.filter((card) => !taken.value.has(card.id)));
 
-export function tell(kind, text, more = {}) {
-  notice.value = { kind, text, at: Date.now(), ...more };
+// What went wrong is said beside what can be taken back; a deed takes its place.
+export function tell(kind, text) {
+  notice.value = { kind, text, at: Date.now() };
+  if (kind !== "bad") given.value = null;
 }
 
 const neighbours = new BroadcastChannel("comptoir");
@@ -39,7 +43,7 @@ export function openCard(card, how = null) {
     sheet.value = null;
     hits.value = null;
     query.value = "";
-    if (notice.value?.kind !== "good") notice.value = null;
+    notice.value = null;
     if (card.arrived_at && !taken.value.has(card.id)) {
       taken.value = new Set([...taken.value, card.id]);
       neighbours.postMessage(card.id);
@@ -67,7 +71,8 @@ export async function scanned(text) {
   query.value = said.value;
   await search(said);
   if (hits.value?.length === 1) return opened(hits.value[0], exact ? said : null);
-  if (!hits.value?.length) refuse(exact ? "unknown_code" : "unknown_scan", { text: said.value });
+  if (hits.value === null || hits.value.length) return undefined;
+  return refuse(unanswered.value ? "no_answer" : exact ? "unknown_code" : "unknown_scan", { text: said.value });
 }
 
 const PAUSE = 1500; // milliseconds: sooner, it is the scanner that sees the same code once more
@@ -103,9 +108,17 @@ function recognised(how) {
 }
 
 async function scannedItem(gtin) {
-  const list = (await read("picklist")) ?? [];
-  const orders = new Set(list.filter((line) => line.gtin === gtin || line.sku === gtin).map((line) => line.reservation));
-  const found = [...orders].map((id) => shown.value.get(id)).filter(Boolean);
+  const named = (list) => {
+    const orders = new Set((list ?? []).filter((line) => line.gtin === gtin || line.sku === gtin).map((line) => line.reservation));
+    return [...orders].map((id) => shown.value.get(id)).filter(Boolean);
+  };
+  let found = named(await read("picklist"));
+  try {
+    if (!found.length) found = named((await get(`/v1/stores/${encodeURIComponent(device.value.store)}/pick-list`)).items);
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+    return refuse("no_answer", { text: gtin });
+  }
   if (!found.length) return refuse("unknown_item", { text: gtin });
   batch(() => {
     query.value = gtin;
@@ -124,6 +137,7 @@ let searches = 0;
 // What the device finds by itself at once, and then what the service finds besides.
 export async function search(said = recognise(query.value)) {
   const mine = ++searches;
+  unanswered.value = false;
   if (!said.value) return void (hits.value = null);
   hits.value = find(said);
   if (said.kind === "misread" || said.value.length < 2) return;
@@ -136,6 +150,7 @@ export async function search(said = recognise(query.value)) {
     hits.value = [...hits.value, ...items.filter((card) => !known.has(card.id))].map((card) => shown.value.get(card.id) ?? card);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+    if (mine === searches) unanswered.value = true;
   } finally {
     if (mine === searches) searching.value = false;
   }
@@ -155,7 +170,8 @@ async function handedOver(card, how, lines) {
     close();
     query.value = "";
     hits.value = null;
-    tell("good", say("handed_over", { name: called(card) }), { undo: { card, action } });
+    notice.value = null;
+    given.value = { text: say("handed_over", { name: called(card) }), done: { card, action }, at: Date.now() };
   });
   performance.mark("handed-over");
 }
@@ -163,7 +179,7 @@ async function handedOver(card, how, lines) {
 export const undo = (done, reason = "undo_bar") => once(`take back ${done.card.id}`, () => undone(done, reason));
 
 async function undone({ card, action }, reason) {
-  notice.value = null;
+  notice.value = given.value = null;
   if (latest(card).state !== "collected") return;
   if (!(action && (await withdraw(action)))) await act("undo", card, { reason });
   const current = shown.value.get(card.id);
@@ -177,7 +193,7 @@ export async function pick(card) {
   if (latest(card).state === "confirmed") await act("pick", card, {});
 }
 
-// Ready: what was found goes on the shelf. `found`: how many of each sku, where something is missing.
+// What was found goes on the shelf; `lines` say what was not. Ready, unless too much is missing. Gives what is told of it.
 export const shelve = (card, put) => once(`put away ${card.id}`, () => putAway(card, put));
 
 async function putAway(card, { shelf, bags, lines }) {
@@ -186,7 +202,10 @@ async function putAway(card, { shelf, bags, lines }) {
   await act("shelve", card, body, { match: lines?.length ? card.version : null });
   play("done");
   sheet.value = null;
-  tell("news", say(shelf ? "shelved_at" : "shelved", { name: called(card), shelf }));
+  const { state } = latest(card);
+  const text = state === "ready" ? say(shelf ? "shelved_at" : "shelved", { name: called(card), shelf }) : say(state === "cancelled" ? "short_cancelled" : "short_asked", { name: called(card) });
+  tell("news", text);
+  return text;
 }
 
 export async function simply(step, card, body = {}) {
@@ -196,18 +215,18 @@ export async function simply(step, card, body = {}) {
 
 const asked = signal(new Set()); // the orders of which the service is asked something right now
 export const isAsked = computed(() => asked.value.has(selected.value));
-const unanswered = new Map(); // what was asked and may have been done: asked again, it is the same request
+const unsure = new Map(); // what was asked and may have been done: asked again, it is the same request
 
 // What needs the service now: it is asked, and what it refuses is told. True where it was done.
 export async function atOnce(card, step, body, done, method = "POST") {
   if (asked.value.has(card.id)) return false;
   const what = JSON.stringify([card.id, step, body]);
   const shownSheet = sheet.value;
-  if (!unanswered.has(what)) unanswered.set(what, crypto.randomUUID());
+  if (!unsure.has(what)) unsure.set(what, crypto.randomUUID());
   asked.value = new Set([...asked.value, card.id]);
   try {
-    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? unanswered.get(what) : undefined });
-    unanswered.delete(what);
+    const answer = await ask(method, place(card, step), { body, key: method === "POST" ? unsure.get(what) : undefined });
+    unsure.delete(what);
     if (answer?.version) merge([answer]);
     batch(() => {
       if (selected.value === card.id && sheet.value === shownSheet) sheet.value = null;
@@ -215,7 +234,7 @@ export async function atOnce(card, step, body, done, method = "POST") {
     });
     return true;
   } catch (error) {
-    if (error instanceof Refused && !error.passing) unanswered.delete(what);
+    if (error instanceof Refused && !error.passing) unsure.delete(what);
     if (error instanceof Unreachable) refuse("needs_network", {});
     else if (error instanceof Refused) refuse("refused", { text: error.message });
     else throw error;

@@ -76,7 +76,7 @@ export function Clerk() {
   const [who, setWho] = useState(null);
   const [pin, setPin] = useState("");
   const [fault, setFault] = useState("");
-  useEffect(() => void clerks().then(setKnown, () => setKnown([])), []);
+  useEffect(() => void clerks().then(setKnown, () => setKnown(undefined)), []);
   const submit = async (event) => {
     event.preventDefault();
     try {
@@ -89,7 +89,7 @@ export function Clerk() {
     }
   };
   return html`<${Dialog} title=${say("choose_clerk")} shut=${() => (clerkSwitch.value = false)}>
-    ${!who ? html`<ul class="choices">${(known ?? []).map((one) => html`<li key=${one.id}><button class="button big quiet" onClick=${() => setWho(one)}><${Sign} name="person" />${one.name}</button></li>`)}</ul>${known?.length === 0 && html`<p class="empty">${say("no_clerks")}</p>`}`
+    ${!who ? html`<ul class="choices">${(known ?? []).map((one) => html`<li key=${one.id}><button class="button big quiet" onClick=${() => setWho(one)}><${Sign} name="person" />${one.name}</button></li>`)}</ul>${known === undefined ? html`<p class="empty" role="status">${say("needs_network")}</p>` : known?.length === 0 && html`<p class="empty">${say("no_clerks")}</p>`}`
       : html`<form onSubmit=${submit}><label class="field">${say("pin_of", { name: who.name })}<input type="password" inputmode="numeric" name="pin" required minlength="4" maxlength="6" autocomplete="off" value=${pin} aria-invalid=${fault ? "true" : undefined} aria-describedby="pin-fault" onInput=${(event) => setPin(event.target.value)} /></label>
         <p class="fault" id="pin-fault" role="alert">${fault}</p><p class="buttons"><button class="button big">${say("enter")}</button><button type="button" class="button quiet" onClick=${() => setWho(null)}>${say("back")}</button></p></form>`}
   <//>`;

@@ -1,11 +1,11 @@
 // The lanes: who has arrived, what is to be prepared, what is ready; and what a search found in their place.
 
 import { html, Sign } from "./dom.js";
-import { called, fullName, isOpen, lanes, lateness, units } from "./cards.js";
+import { called, fullName, isOpen, lanes, lateness, queueAt, units } from "./cards.js";
 import { now, tick } from "./clock.js";
 import { spaced } from "./codes.js";
 import { conflicts, settle } from "./outbox.js";
-import { hits, openCard, query, searching, selected, taken } from "./deeds.js";
+import { hits, openCard, query, searching, selected, taken, unanswered } from "./deeds.js";
 import { day, isToday, money, say, span, time, when } from "./words.js";
 
 export function stateName(card) {
@@ -48,7 +48,7 @@ export function Card({ card, how }) {
 function Lane({ name, cards, empty }) {
   return html`<section class=${`lane ${name}`} aria-labelledby=${`lane-${name}`} data-testid=${`lane-${name}`}>
     <h2 id=${`lane-${name}`}>${say(`lane_${name}`)} <span class="number">${cards.length}</span></h2>
-    ${cards.length ? html`<ul>${cards.slice(0, 200).map((card) => html`<${Card} key=${card.id} card=${card} />`)}</ul>` : html`<p class="empty">${empty}</p>`}
+    ${cards.length ? html`<ul>${cards.slice(0, 200).map((card) => html`<${Card} key=${card.id} card=${card} />`)}</ul>` : html`<p class="empty">${queueAt.value === null ? "…" : empty}</p>`}
   </section>`;
 }
 
@@ -85,7 +85,7 @@ export function Hits() {
   return html`<section class="hits" aria-labelledby="hits" data-testid="hits">
     <h2 id="hits" role="status">${searching.value && !found.length ? say("searching") : say("found", { count: found.length })}</h2>
     ${found.length > 0 ? html`<ul>${found.map((card) => html`<${Hit} key=${card.id} card=${card} how=${card.pickup_code === how?.code ? how : null} />`)}</ul>`
-      : !searching.value && html`<p class="empty">${say("found_nothing")}</p>`}
+      : !searching.value && html`<p class="empty">${unanswered.value ? say("no_answer", { text: query.value }) : say("found_nothing")}</p>`}
   </section>`;
 }
 

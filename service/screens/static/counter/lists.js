@@ -1,8 +1,8 @@
 // What is over: the history of 30 days, and what goes back to its shelves because nobody came.
 
-import { html, Sign, signal, useEffect, useState } from "./dom.js";
+import { html, Sign, signal, useEffect, useRef, useState } from "./dom.js";
 import { get, Refused, Unreachable } from "./api.js";
-import { called, fullName, merge, shown, units } from "./cards.js";
+import { called, fullName, isOpen, merge, shown, told, units } from "./cards.js";
 import { now } from "./clock.js";
 import { canUndo, openCard, selected, simply, tell, undo } from "./deeds.js";
 import { Chip } from "./lanes.js";
@@ -12,25 +12,42 @@ import { play } from "./sounds.js";
 import { connection } from "./stream.js";
 import { say, when } from "./words.js";
 
+const SOON = 500; // milliseconds after a change in which what is listed is read again
+
 const store = () => `/v1/stores/${encodeURIComponent(device.value.store)}`;
 
 // The ids of what was listed; what stands there is told by the orders themselves, as they change.
 function useListed(path) {
   const [ids, setIds] = useState(null);
   const [more, setMore] = useState(null);
+  const [unread, setUnread] = useState(false);
+  const longer = useRef(false); // somebody asked for earlier ones: they stay
   const read = async (before) => {
     try {
-      const told = await get(`${store()}/${path}${before ? `?before=${encodeURIComponent(before)}` : ""}`);
-      merge(told.items);
-      setIds((known) => [...(before ? known : []), ...told.items.map((card) => card.id)]);
-      setMore(told.next_before ?? null);
+      const listed = await get(`${store()}/${path}${before ? `?before=${encodeURIComponent(before)}` : ""}`);
+      merge(listed.items);
+      const found = listed.items.map((card) => card.id);
+      longer.current ||= Boolean(before);
+      setIds((known) => (before ? [...known, ...found] : longer.current ? [...found, ...known.filter((id) => !found.includes(id))] : found));
+      if (before || !longer.current) setMore(listed.next_before ?? null);
+      setUnread(false);
     } catch (error) {
       if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
-      setIds((known) => known ?? []);
+      setUnread(true);
     }
   };
   useEffect(() => void read(), [path, connection.value.live]);
-  return { cards: ids?.map((id) => shown.value.get(id)).filter(Boolean) ?? null, more: more && (() => read(more)), again: () => read() };
+  useEffect(() => {
+    const again = setTimeout(() => ids && void read(), SOON);
+    return () => clearTimeout(again);
+  }, [told.value]);
+  return { cards: ids?.map((id) => shown.value.get(id)).filter((card) => card && !isOpen(card)) ?? null, more: more && (() => read(more)), unread };
+}
+
+// An empty list is said to be one only where the service has said so.
+function Nothing({ cards, unread, name }) {
+  if (unread) return html`<p class="empty" role="status">${say("list_unknown")}</p>`;
+  return cards?.length ? null : html`<p class="empty">${cards ? say(name) : "…"}</p>`;
 }
 
 function Row({ card, children }) {
@@ -41,11 +58,12 @@ function Row({ card, children }) {
 }
 
 export function Past() {
-  const { cards, more } = useListed("history");
+  const { cards, more, unread } = useListed("history");
   return html`<section class="hits" aria-labelledby="past"><h2 id="past">${say("room_history")} <small>${say("thirty_days")}</small></h2>
-    ${cards === null ? html`<p class="empty">…</p>` : cards.length ? html`<ul>${cards.map((card) => html`<${Row} key=${card.id} card=${card}>
+    <${Nothing} cards=${cards} unread=${unread} name="nothing_past" />
+    ${cards?.length > 0 && html`<ul>${cards.map((card) => html`<${Row} key=${card.id} card=${card}>
       ${canUndo(card) && html`<button class="button quiet" data-testid="history-undo" onClick=${() => undo({ card }, "history")}><${Sign} name="back" />${say("undo_handover")}</button>`}
-    <//>`)}</ul>` : html`<p class="empty">${say(connection.value.live ? "nothing_past" : "needs_network")}</p>`}
+    <//>`)}</ul>`}
     ${more && html`<p class="buttons"><button class="button quiet" onClick=${more}>${say("earlier_ones")}</button></p>`}
   </section>`;
 }
@@ -53,14 +71,15 @@ export function Past() {
 export const returning = signal(null); // told of every scan while the returns are shown
 
 export function Returns() {
-  const { cards } = useListed("put-back");
+  const { cards, unread } = useListed("put-back");
   const left = cards?.filter((card) => !card.put_back_at) ?? null;
   returning.value = left;
   useEffect(() => () => (returning.value = null), []);
   return html`<section class="hits" aria-labelledby="returns"><h2 id="returns">${say("room_returns")} <small>${say("returns_hint")}</small></h2>
-    ${left === null ? html`<p class="empty">…</p>` : left.length ? html`<ul>${left.map((card) => html`<${Row} key=${card.id} card=${card}>
+    <${Nothing} cards=${left} unread=${unread} name="nothing_to_return" />
+    ${left?.length > 0 && html`<ul>${left.map((card) => html`<${Row} key=${card.id} card=${card}>
       <button class="button" data-testid="put-back" onClick=${() => putBack(card)}><${Sign} name="check" />${say("put_back")}</button>
-    <//>`)}</ul>` : html`<p class="empty">${say("nothing_to_return")}</p>`}
+    <//>`)}</ul>`}
   </section>`;
 }
 

@@ -7,13 +7,14 @@ import { Camera, looking } from "./camera.js";
 import { called, forget, isOpen, merge, replace } from "./cards.js";
 import * as clock from "./clock.js";
 import { isShelf, mended } from "./codes.js";
-import { close, handOver, hits, notice, open, proof, query, remember, room, scanned, search, selected, sheet, tell, undo, waiting } from "./deeds.js";
+import { close, handOver, hits, open, proof, query, remember, room, scanned, search, selected, sheet, tell, waiting } from "./deeds.js";
 import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
 import { clerkSwitch, Header, help, readAddress } from "./header.js";
 import { forgetOrders, read } from "./keeping.js";
 import * as keys from "./keys.js";
 import { Conflicts, Hits, Lanes } from "./lanes.js";
 import { Past, Returns, scannedReturn } from "./lists.js";
+import { Notices } from "./notices.js";
 import * as outbox from "./outbox.js";
 import { Panel } from "./panel.js";
 import { Picking } from "./picking.js";
@@ -24,15 +25,6 @@ import { connection, listen, stop } from "./stream.js";
 import { say } from "./words.js";
 
 const INSISTS = 20_000; // milliseconds between two chimes while somebody waits
-
-function Notice() {
-  const said = notice.value;
-  return html`<div class="notices" aria-live="polite">${said && html`<div class=${`notice ${said.kind}`} role=${said.kind === "bad" ? "alert" : "status"} data-testid="notice" key=${said.at}>
-    <${Sign} name=${said.kind === "bad" ? "warning" : "check"} /><p>${said.text}</p>
-    ${said.undo && html`<button class="button big" data-testid="undo" onClick=${() => undo(said.undo)}><${Sign} name="back" />${say("undo")}</button>`}
-    <button class="round" aria-label=${say("close")} onClick=${() => (notice.value = null)}><${Sign} name="close" /></button>
-  </div>`}</div>`;
-}
 
 function Field() {
   const field = useRef();
@@ -72,7 +64,7 @@ function App() {
   if (unpaired.value) return html`<${Pairing} />`;
   if (!opened.value) return html`<${Opening} />`;
   return html`<a class="skip visually-hidden" href="#main">${say("skip")}</a><${Header} />
-    ${room.value === "picking" ? html`<${Picking} />` : html`<${Counter} />`}<${Notice} />
+    ${room.value === "picking" ? html`<${Picking} />` : html`<${Counter} />`}<${Notices} />
     ${dims.value && html`<p class="dims">${say("may_dim")}</p>`}
     ${looking.value && html`<${Camera} scanned=${heard} failed=${() => tell("bad", say("no_camera"))} />`}${help.value && html`<${Help} />`}${clerkSwitch.value && html`<${Clerk} />`}`;
 }

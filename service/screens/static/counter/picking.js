@@ -1,7 +1,7 @@
 // Préparation, on a phone held upright: walk the shelves once for all orders, scan to tick, put each order on its shelf.
 
 import { html, Sign, useEffect, useState } from "./dom.js";
-import { asking, ended, fetched, found, last, lines, orders, place, placing, refresh, set, stops, wrong } from "./basket.js";
+import { asking, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placing, refresh, set, stops, touched, unread, wrong } from "./basket.js";
 import { called, lateness, shown, told } from "./cards.js";
 import { Elsewhere, Stepper, Why } from "./sheets.js";
 import { say, time } from "./words.js";
@@ -9,8 +9,8 @@ import { say, time } from "./words.js";
 function Order({ line }) {
   const card = shown.value.get(line.reservation);
   const late = card && lateness(card) > 60_000;
-  return html`<li class=${`for ${ended(line) ? "done" : ""}`}><span>${card ? called(card) : line.order_ref}</span>
-    <span class="number">${found(line)}/${line.quantity}</span>${line.ready_by && html`<span class=${`number ${late ? "overdue" : ""}`}>${time(line.ready_by)}</span>`}</li>`;
+  return html`<li class=${`for ${ended(line) ? "done" : ""}`}><span class="whose">${card ? called(card) : line.order_ref}</span>
+    ${lacking(line) > 0 && html`<span class="lacking">${say("missing", { count: lacking(line) })}</span>`}<span class="number">${found(line)}/${line.quantity}</span>${line.ready_by && html`<span class=${`number ${late ? "overdue" : ""}`}>${time(line.ready_by)}</span>`}</li>`;
 }
 
 function Stop({ stop }) {
@@ -18,11 +18,13 @@ function Stop({ stop }) {
   const all = stop.lines.reduce((sum, line) => sum + line.quantity, 0);
   const have = stop.lines.reduce((sum, line) => sum + found(line), 0);
   fetched.value;
-  return html`<li class=${`stop ${left.length ? "" : "done"}`} data-testid="stop" data-sku=${stop.sku}>
-    <span class="quantity number" aria-label=${say("found_units", { found: have, of: all })}>${left.length ? all - have : html`<${Sign} name="check" />`}</span>
+  const state = left.length ? "" : have < all ? "done short" : "done";
+  return html`<li class=${`stop ${state}`} data-testid="stop" data-sku=${stop.sku}>
+    <span class="quantity number" role="img" aria-label=${say("found_units", { found: have, of: all })}>${left.length ? all - have : html`<${Sign} name=${have < all ? "warning" : "check"} />`}</span>
     <div class="item"><strong>${stop.name}</strong><span class="sku">${stop.gtin ?? stop.sku}</span><ul>${stop.lines.map((line) => html`<${Order} key=${line.reservation} line=${line} />`)}</ul></div>
-    ${left.length > 0 && html`<div class="ways"><button class="button" data-testid="tick" aria-label=${say("tick_one", { name: stop.name })} onClick=${() => set(left[0], found(left[0]) + 1)}><${Sign} name="check" /></button>
-      <button class="button quiet" data-testid="lacks" aria-label=${say("lacks", { name: stop.name })} onClick=${() => (asking.value = left[0])}>${say("lacks_short")}</button></div>`}
+    <div class="ways">${left.length > 0 && html`<button class="button" data-testid="tick" aria-label=${say("tick_one", { name: stop.name })} onClick=${() => set(left[0], found(left[0]) + 1)}><${Sign} name="check" /></button>
+      <button class="button quiet" data-testid="lacks" aria-label=${say("lacks", { name: stop.name })} onClick=${() => (asking.value = left[0])}>${say("lacks_short")}</button>`}
+      ${stop.lines.some(touched) && html`<button class="button quiet" data-testid="correct" aria-label=${say("correct_one", { name: stop.name })} onClick=${() => correct(stop.lines)}>${say("correct")}</button>`}</div>
   </li>`;
 }
 
@@ -55,15 +57,18 @@ function Placing() {
   const [shelf, setShelf] = useState("");
   const [bags, setBags] = useState(1);
   if (!order) return null;
+  const what = becomes(order);
+  const cancels = what === "short_cancels";
   const done = (event) => {
     event.preventDefault();
-    void (shelf.trim() ? place(shelf.trim(), bags) : wrong(say("say_shelf"), ""));
+    void (shelf.trim() || cancels ? place(shelf.trim(), bags) : wrong(say("say_shelf"), ""));
   };
-  return html`<section class="placing" aria-labelledby="placing" data-testid="placing"><h2 id="placing">${say("place_it", { name: order.card ? called(order.card) : order.lines[0].order_ref })}</h2>
-    <p>${say("place_hint")}</p><form onSubmit=${done}>
-      <label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} /></label>
-      <div class="row"><span>${say("bags_how_many")}</span><${Stepper} value=${bags} least=${1} most=${99} label=${say("bags_how_many")} change=${setBags} /></div>
-      <p class="buttons"><button class="button big">${say("ready_all")}</button><button type="button" class="button quiet" onClick=${() => (placing.value = null)}>${say("later")}</button></p></form></section>`;
+  const name = order.card ? called(order.card) : order.lines[0].order_ref;
+  return html`<section class="placing" aria-labelledby="placing" data-testid="placing"><h2 id="placing">${cancels ? name : say("place_it", { name })}</h2>
+    <p>${say(cancels ? "place_cancels" : "place_hint")}</p><form onSubmit=${done}>
+      ${!cancels && html`<label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} /></label>
+      <div class="row"><span>${say("bags_how_many")}</span><${Stepper} value=${bags} least=${1} most=${99} label=${say("bags_how_many")} change=${setBags} /></div>`}
+      <p class="buttons"><button class=${`button big ${cancels ? "danger" : ""}`} data-testid="place">${say(what)}</button><button type="button" class="button quiet" onClick=${() => (placing.value = null)}>${say("later")}</button></p></form></section>`;
 }
 
 export function Picking() {
@@ -72,15 +77,15 @@ export function Picking() {
     const again = setTimeout(() => void refresh(), 400);
     return () => clearTimeout(again);
   }, [told.value]);
-  if (lines.value === null) return html`<main class="picking" id="main"><p class="empty">…</p></main>`;
+  const empty = unread.value ? say("list_unknown") : lines.value === null ? "…" : say("nothing_to_prepare");
   const left = stops.value.flatMap((stop) => stop.skus).flatMap((stop) => stop.lines).reduce((sum, line) => sum + (ended(line) ? 0 : line.quantity - found(line)), 0);
   const complete = orders.value.filter((order) => order.done && order.id !== placing.value);
   return html`<main class="picking" id="main">
-    <h1>${say("room_picking")} <small role="status">${say("to_fetch", { count: left })} · ${say("orders", { count: orders.value.length })}</small></h1>
+    <h1>${say("room_picking")} <small role="status">${lines.value && `${say("to_fetch", { count: left })} · ${say("orders", { count: orders.value.length })}`}</small></h1>
     <div aria-live="assertive">${last.value && html`<p class=${`scan ${last.value.good ? "good" : "bad"}`} data-testid="last-scan" key=${last.value.at}><${Sign} name=${last.value.good ? "check" : "warning"} /><span><strong>${last.value.text}</strong>${last.value.more && html`<br />${last.value.more}`}</span></p>`}</div>
     <${Placing} key=${placing.value} />
     ${complete.map((order) => html`<p key=${order.id} class="complete"><button class="button big" onClick=${() => (placing.value = order.id)}><${Sign} name="shelf" />${say("to_place", { name: order.card ? called(order.card) : order.lines[0].order_ref })}</button></p>`)}
-    ${stops.value.length ? stops.value.map((stop) => html`<section key=${stop.place} class="shelf" aria-label=${stop.place || say("no_place")}><h2>${stop.place || say("no_place")}</h2><ul>${stop.skus.map((one) => html`<${Stop} key=${one.sku} stop=${one} />`)}</ul></section>`) : html`<p class="empty">${say("nothing_to_prepare")}</p>`}
+    ${stops.value.length ? stops.value.map((stop) => html`<section key=${stop.place} class="shelf" aria-label=${stop.place || say("no_place")}><h2>${stop.place || say("no_place")}</h2><ul>${stop.skus.map((one) => html`<${Stop} key=${one.sku} stop=${one} />`)}</ul></section>`) : html`<p class="empty" role="status">${empty}</p>`}
     ${asking.value && html`<${Lacking} />`}
   </main>`;
 }

@@ -2,7 +2,7 @@
 
 import { html, Sign, useEffect, useRef, useState } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
-import { claim, takesAll } from "./cards.js";
+import { claim, outcome, takesAll } from "./cards.js";
 import { atOnce, handOver, isAsked, proof, sheet, shelve, simply } from "./deeds.js";
 import { device } from "./session.js";
 import { language, say, when } from "./words.js";
@@ -62,14 +62,13 @@ function Shelve({ card }) {
   const [latest, setLatest] = useState([]);
   useEffect(() => void read("shelves").then((found) => setLatest(found ?? [])), []);
   const missing = lines.filter((line) => short[line.sku]?.found < claim(line));
-  const left = lines.reduce((sum, line) => sum + (short[line.sku]?.found ?? claim(line)), 0);
-  const outcome = !missing.length ? "ready_all" : !left || card.if_short === "cancel" ? "short_cancels" : card.if_short === "ask" && !card.answer_by ? "short_asks" : "ready_short";
+  const becomes = outcome(card, (line) => short[line.sku]?.found ?? claim(line));
   const done = () => {
     const name = shelf.trim();
     if (name) void keep("shelves", [name, ...latest.filter((one) => one !== name)].slice(0, 6));
     void shelve(card, { shelf: name, bags, lines: missing.map((line) => ({ sku: line.sku, found: short[line.sku].found, reason: short[line.sku].reason })) });
   };
-  return html`<${Frame} title=${say("where_is_it")} submit=${done} done=${say(outcome)} danger=${outcome === "short_cancels"}>
+  return html`<${Frame} title=${say("where_is_it")} submit=${done} done=${say(becomes)} danger=${becomes === "short_cancels"}>
     <label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} data-testid="shelf" /></label>
     ${latest.length > 0 && html`<ul class="suggestions">${latest.map((name) => html`<li key=${name}><button type="button" class="button quiet" onClick=${() => setShelf(name)}>${name}</button></li>`)}</ul>`}
     <div class="row"><span id="bags">${say("bags_how_many")}</span><${Stepper} value=${bags} least=${1} most=${99} label=${say("bags_how_many")} change=${setBags} /></div>
@@ -95,10 +94,12 @@ export function Why({ sku, reason, change }) {
 export function Elsewhere({ sku, quantity }) {
   const [found, setFound] = useState(null);
   useEffect(() => {
+    setFound(null);
     const asked = post(`/v1/stores/${encodeURIComponent(device.value.store)}/elsewhere`, { lines: [{ sku, quantity }] });
-    asked.then((told) => setFound(told.items), (error) => { if (!(error instanceof Refused || error instanceof Unreachable)) throw error; setFound([]); });
+    asked.then((told) => setFound(told.items), (error) => { if (!(error instanceof Refused || error instanceof Unreachable)) throw error; setFound(undefined); });
   }, [sku, quantity]);
-  if (!found?.length) return found ? html`<p class="hint">${say("elsewhere_none")}</p>` : null;
+  if (found === null) return null;
+  if (!found?.length) return html`<p class="hint" data-testid="elsewhere">${say(found ? "elsewhere_none" : "elsewhere_unknown")}</p>`;
   return html`<p class="hint" data-testid="elsewhere">${say("elsewhere")} ${found.slice(0, 3).map((one) => `${one.name}${one.distance_km === null ? "" : ` (${Math.round(one.distance_km)} km)`}`).join(" · ")}</p>`;
 }
 

@@ -1,0 +1,29 @@
+// What has just happened, at the foot of the screen: a handover that can be taken back, and what went wrong.
+
+import { html, Sign, useEffect, useState } from "./dom.js";
+import { given, notice, undo } from "./deeds.js";
+import { say } from "./words.js";
+
+const SETTLES = 500; // milliseconds in which the second of two touches was meant for what was here before
+
+function Notice({ kind, text, done, close }) {
+  const [settled, setSettled] = useState(false);
+  useEffect(() => {
+    const soon = setTimeout(() => setSettled(true), SETTLES);
+    return () => clearTimeout(soon);
+  }, []);
+  return html`<div class=${`notice ${kind}`} role=${kind === "bad" ? "alert" : "status"} data-testid="notice">
+    <${Sign} name=${kind === "bad" ? "warning" : "check"} /><p>${text}</p>
+    ${done && html`<button class="button big" data-testid="undo" disabled=${!settled} onClick=${() => undo(done)}><${Sign} name="back" />${say("undo")}</button>`}
+    <button class="round" aria-label=${say("close")} disabled=${!settled} onClick=${close}><${Sign} name="close" /></button>
+  </div>`;
+}
+
+export function Notices() {
+  const said = notice.value;
+  const handover = given.value;
+  return html`<div class="notices" aria-live="polite">
+    ${said && html`<${Notice} key=${said.at} ...${said} close=${() => (notice.value = null)} />`}
+    ${handover && html`<${Notice} key=${`given ${handover.at}`} kind="good" ...${handover} close=${() => (given.value = null)} />`}
+  </div>`;
+}
