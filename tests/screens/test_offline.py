@@ -246,6 +246,33 @@ async def test_a_browser_that_was_asleep_shows_nothing_old(shop: Shop, served: S
     await expect(page.locator(".live.on")).to_be_visible()
 
 
+async def test_an_order_that_the_service_fails_at_holds_up_no_other_and_is_shown(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("500")
+    await shop.stock("tea", 9)
+    failing, other = await shop.ready("tea", 1), await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(2)
+    await page.route(f"**/{failing['id']}/collect", lambda route: route.fulfill(status=500, body="{}"))
+    for order in (failing, other):
+        await scan(page, order["pickup_code"])
+        await page.get_by_test_id("hand-over").click()
+        await expect(page.get_by_test_id("undo")).to_be_visible()
+    await became(shop, other, "collected")
+    await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
+    await expect(page.get_by_test_id("stuck")).to_contain_text("n'arrive pas à l'enregistrer")
+    await axe(page)
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await expect(page.get_by_test_id("stuck")).to_contain_text("Camille D.")
+    await page.unroute(f"**/{failing['id']}/collect")
+    await page.get_by_role("button", name="Réessayer maintenant").click()
+    await became(shop, failing, "collected")
+    await expect(page.get_by_test_id("stuck")).to_have_count(0)
+    assert len(await shop.events("reservation.collected")) == 2
+
+
 async def test_what_nobody_said_is_not_stated(shop: Shop, served: Served, tablets: Counters) -> None:
     await shop.stock("tea", 9)
     ready = await shop.ready("tea", 1)

@@ -1,10 +1,10 @@
 // The lanes: who has arrived, what is to be prepared, what is ready; and what a search found in their place.
 
 import { html, Sign } from "./dom.js";
-import { called, fullName, isOpen, lanes, lateness, queueAt, units } from "./cards.js";
+import { called, fullName, isOpen, lanes, lateness, queueAt, shown, units } from "./cards.js";
 import { now, tick } from "./clock.js";
 import { spaced } from "./codes.js";
-import { conflicts, settle } from "./outbox.js";
+import { conflicts, flush, settle, stuck } from "./outbox.js";
 import { hits, openCard, query, searching, selected, taken, unanswered } from "./deeds.js";
 import { day, isToday, money, say, span, time, when } from "./words.js";
 
@@ -65,9 +65,20 @@ function Conflict({ conflict }) {
   </div></li>`;
 }
 
+// What the service fails at again and again: red too, and tried on.
+function Stuck({ action }) {
+  const card = shown.value.get(action.id) ?? action.card;
+  return html`<li><div class="conflict" role="alert" data-testid="stuck">
+    <h3><${Sign} name="warning" />${say("conflict")} · ${called(card)}</h3>
+    <p>${say("stuck_what", { what: say(`did_${action.step}`), when: time(action.at) })}</p>
+    <p class="buttons"><button class="button quiet" onClick=${() => openCard(card)}>${say("look")}</button>
+      <button class="button" onClick=${() => void flush()}>${say("try_again")}</button></p>
+  </div></li>`;
+}
+
 export function Conflicts() {
-  if (!conflicts.value.length) return null;
-  return html`<ul class="conflicts" aria-label=${say("conflicts")}>${conflicts.value.map((conflict) => html`<${Conflict} key=${conflict.number} conflict=${conflict} />`)}</ul>`;
+  if (!conflicts.value.length && !stuck.value.length) return null;
+  return html`<ul class="conflicts" aria-label=${say("conflicts")}>${stuck.value.map((action) => html`<${Stuck} key=${`stuck ${action.number}`} action=${action} />`)}${conflicts.value.map((conflict) => html`<${Conflict} key=${conflict.number} conflict=${conflict} />`)}</ul>`;
 }
 
 export function Lanes() {
