@@ -26,6 +26,12 @@ export function knows(name) {
   return name in spoken.value;
 }
 
+// Why the service refused, in words of these screens: its own are for whoever wrote the request.
+export function why(problem, status) {
+  if (problem.state) return say("why_state", { state: say(`state_${problem.state}`) });
+  return knows(`why_${problem.code}`) ? say(`why_${problem.code}`) : say("why_other", { code: problem.code ?? status });
+}
+
 function parts(iso, options) {
   const format = new Intl.DateTimeFormat(language.value === "fr" ? "fr-FR" : "en-GB", { timeZone: zone.value, ...options });
   return Object.fromEntries(format.formatToParts(new Date(iso)).map((part) => [part.type, part.value]));
