@@ -278,6 +278,25 @@ async def test_an_order_that_the_service_fails_at_holds_up_no_other_and_is_shown
     assert len(await shop.events("reservation.collected")) == 2
 
 
+async def test_words_that_are_missing_after_a_deployment_are_read_anew(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("404")
+    await shop.store("lyon")
+    page = await tablets.open(service_workers="block")
+    await page.route("**/en.json", lambda route: route.fulfill(status=404, json={"code": "not_found"}), times=1)
+    await page.get_by_role("button", name="Menu").click()
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="English").click()
+    await expect(page.get_by_test_id("open")).to_have_text("Open the counter")
+    await page.route("**/fr.json", lambda route: route.fulfill(status=404, json={"code": "not_found"}))
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Français").click()
+    await expect(page.get_by_test_id("open")).to_have_text("Open the counter")  # not again and again, and in words
+    await page.get_by_test_id("open").click()
+    await expect(page.locator(".live.on")).to_be_visible()
+
+
 async def test_what_nobody_said_is_not_stated(shop: Shop, served: Served, tablets: Counters) -> None:
     await shop.stock("tea", 9)
     ready = await shop.ready("tea", 1)

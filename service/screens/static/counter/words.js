@@ -8,11 +8,15 @@ export const language = signal("fr");
 export const zone = signal("Europe/Paris");
 const spoken = signal({});
 
+// False where its words can't be read: what was spoken so far is spoken on.
 export async function speak(chosen) {
-  const answer = await fetch(`${FILES}${chosen}.json`);
-  spoken.value = await answer.json();
+  const answer = await fetch(`${FILES}${chosen}.json`).catch(() => null);
+  const found = answer?.ok ? await answer.json().catch(() => null) : null;
+  if (!found) return false;
+  spoken.value = found;
   language.value = chosen;
   document.documentElement.lang = chosen;
+  return true;
 }
 
 // say("late", {minutes: 5}); where there is a number `count`, the form that the language has for it: items.one, items.other.
