@@ -296,3 +296,19 @@ async def test_what_can_be_taken_back_covers_nothing_and_stays_while_something_e
     await page.get_by_test_id("undo").click()
     await expect(page.get_by_test_id("notice")).to_contain_text("Remise annulée")
     await became(shop, ready, "ready")
+
+
+async def test_a_refusal_is_said_in_the_language_of_the_counter(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("409")
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-message").click()
+    problem = {"code": "nothing_to_send", "detail": "There is no message to send.", "status": 409}
+    await page.route("**/notifications", lambda route: route.fulfill(status=409, json=problem))
+    await page.get_by_role("button", name="Par SMS").click()
+    await expect(page.get_by_test_id("notice")).to_contain_text("Refusé : Il n'y a pas de message pour cette commande")
+    await became(shop, ready, "ready")

@@ -122,8 +122,13 @@ async def test_what_was_handed_over_and_cancelled_meanwhile_is_to_be_checked_and
     await page.get_by_test_id("hand-over").click()
     await shop.cancel(ready)
     await page.context.set_offline(False)
-    await expect(page.get_by_test_id("conflict")).to_contain_text("Annulée")
+    await expect(page.get_by_test_id("conflict")).to_contain_text("La commande est : Annulée.")
     await axe(page)
+    await page.get_by_role("link", name="Préparation").click()
+    await expect(page.get_by_test_id("conflict")).to_contain_text("Camille D.")
+    await axe(page)
+    await page.get_by_role("button", name="Ouvrir").click()
+    await expect(panel(page)).to_have_attribute("data-state", "cancelled")
     assert "wrong" in await heard(page)
     await page.reload()
     await page.get_by_test_id("open").click()
@@ -243,6 +248,52 @@ async def test_a_browser_that_was_asleep_shows_nothing_old(shop: Shop, served: S
     await page.clock.resume()
     await expect(lane(page, "ready")).to_have_count(0)
     await expect(panel(page)).to_have_count(0)
+    await expect(page.locator(".live.on")).to_be_visible()
+
+
+async def test_an_order_that_the_service_fails_at_holds_up_no_other_and_is_shown(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("500")
+    await shop.stock("tea", 9)
+    failing, other = await shop.ready("tea", 1), await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(2)
+    await page.route(f"**/{failing['id']}/collect", lambda route: route.fulfill(status=500, body="{}"))
+    for order in (failing, other):
+        await scan(page, order["pickup_code"])
+        await page.get_by_test_id("hand-over").click()
+        await expect(page.get_by_test_id("undo")).to_be_visible()
+    await became(shop, other, "collected")
+    await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
+    await expect(page.get_by_test_id("stuck")).to_contain_text("n'arrive pas à l'enregistrer")
+    await axe(page)
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await expect(page.get_by_test_id("stuck")).to_contain_text("Camille D.")
+    await page.unroute(f"**/{failing['id']}/collect")
+    await page.get_by_role("button", name="Réessayer maintenant").click()
+    await became(shop, failing, "collected")
+    await expect(page.get_by_test_id("stuck")).to_have_count(0)
+    assert len(await shop.events("reservation.collected")) == 2
+
+
+async def test_words_that_are_missing_after_a_deployment_are_read_anew(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("404")
+    await shop.store("lyon")
+    page = await tablets.open(service_workers="block")
+    await page.route("**/en.json", lambda route: route.fulfill(status=404, json={"code": "not_found"}), times=1)
+    await page.get_by_role("button", name="Menu").click()
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="English").click()
+    await expect(page.get_by_test_id("open")).to_have_text("Open the counter")
+    await page.route("**/fr.json", lambda route: route.fulfill(status=404, json={"code": "not_found"}))
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Français").click()
+    await expect(page.get_by_test_id("open")).to_have_text("Open the counter")  # not again and again, and in words
+    await page.get_by_test_id("open").click()
     await expect(page.locator(".live.on")).to_be_visible()
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from service.api import routes
+from service.callers import Scope
 from service.database import Pool
+from service.messages.spelling import Language
 from service.screens import counter, rendering
 from tests.screens import counters
 from tests.screens.conftest import PHONE, Screens, Served, axe
@@ -198,8 +201,20 @@ def test_every_word_is_said_in_both_languages() -> None:
     assert [] == sorted(name for name in bare if name not in scripts and not name.startswith(PUT_TOGETHER))
 
 
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_refusal_that_a_counter_may_meet_has_words(language: Language) -> None:
+    known = rendering.words("counter", language)
+    steps = [
+        one for one in routes.ENDPOINTS if "/reservations/{id}" in one.path and Scope.COUNTER in (one.scopes or ())
+    ]
+    codes = {problem.code() for one in steps for problem in one.problems}
+    codes |= {"unauthorized", "forbidden", "invalid_request", "too_many_requests", "unexpected", "busy", "unavailable"}
+    assert len(codes) > 15
+    assert [] == sorted(code for code in codes if f"why_{code}" not in known)
+
+
 PUT_TOGETHER = (
     *("state_", "did_", "sent_", "send_", "message_", "channel_", "event_", "checked_", "reason_", "problem_"),
-    *("act_", "room_", "lane_", "not_ready_"),
+    *("act_", "room_", "lane_", "not_ready_", "why_", "sold_"),
 )
 """The beginnings of names that scripts put together."""

@@ -9,7 +9,7 @@ import { keep, read } from "./keeping.js";
 import { act, once, withdraw } from "./outbox.js";
 import { device } from "./session.js";
 import { play } from "./sounds.js";
-import { say } from "./words.js";
+import { say, why } from "./words.js";
 
 export const selected = signal(null); // the id of the open order
 export const proof = signal(null); // the code or the token with which it was opened
@@ -236,7 +236,7 @@ export async function atOnce(card, step, body, done, method = "POST") {
   } catch (error) {
     if (error instanceof Refused && !error.passing) unsure.delete(what);
     if (error instanceof Unreachable) refuse("needs_network", {});
-    else if (error instanceof Refused) refuse("refused", { text: error.message });
+    else if (error instanceof Refused) refuse("refused", { text: why(error.problem, error.status) });
     else throw error;
     return false;
   } finally {

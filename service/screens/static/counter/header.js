@@ -4,7 +4,7 @@ import { html, Sign, signal, useEffect, useRef } from "./dom.js";
 import { now, second, tick } from "./clock.js";
 import { connection } from "./stream.js";
 import { outbox } from "./cards.js";
-import { conflicts } from "./outbox.js";
+import { conflicts, stuck } from "./outbox.js";
 import { room } from "./deeds.js";
 import { shortcuts } from "./keys.js";
 import { choose, device, leave, otherLanguage } from "./session.js";
@@ -23,7 +23,7 @@ function Live() {
   const waits = outbox.value.length;
   const text = live ? say("live") : away ? say("away_since", { span: span(now() - since) }) : say("connecting");
   return html`<p class=${`live ${live ? "on" : away ? "off" : "soon"}`} role="status">
-    <${Sign} name=${live ? "live" : "away"} /><span>${text}</span>${waits > 0 && html`<span class="count">${say("to_send", { count: waits })}</span>`}
+    <${Sign} name=${live ? "live" : "away"} /><span>${text}</span>${waits > 0 && html`<span class=${`count ${stuck.value.length ? "stuck" : ""}`}>${say("to_send", { count: waits })}</span>`}
   </p>`;
 }
 
@@ -75,7 +75,7 @@ export function Header() {
     <${Live} />
     <p class="clock number">${time(new Date(now()).toISOString())}</p>
     <button class="round" aria-pressed=${muted.value} aria-label=${say("mute")} onClick=${() => mute(!muted.value)}><${Sign} name=${muted.value ? "mute" : "sound"} /></button>
-    <button class="round" aria-haspopup="dialog" aria-label=${say("menu")} onClick=${() => (menu.value = true)}><${Sign} name="list" />${conflicts.value.length > 0 && html`<span class="dot"></span>`}</button>
+    <button class="round" aria-haspopup="dialog" aria-label=${say("menu")} onClick=${() => (menu.value = true)}><${Sign} name="list" />${conflicts.value.length + stuck.value.length > 0 && html`<span class="dot"></span>`}</button>
     ${menu.value && html`<${Menu} />`}
   </header>`;
 }

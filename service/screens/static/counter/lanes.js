@@ -1,12 +1,13 @@
 // The lanes: who has arrived, what is to be prepared, what is ready; and what a search found in their place.
 
 import { html, Sign } from "./dom.js";
-import { called, fullName, isOpen, lanes, lateness, queueAt, units } from "./cards.js";
+import { called, fullName, isOpen, lanes, lateness, queueAt, shown, units } from "./cards.js";
 import { now, tick } from "./clock.js";
 import { spaced } from "./codes.js";
-import { conflicts, settle } from "./outbox.js";
-import { hits, openCard, query, searching, selected, taken, unanswered } from "./deeds.js";
-import { day, isToday, money, say, span, time, when } from "./words.js";
+import { conflicts, flush, settle, stuck } from "./outbox.js";
+import { hits, openCard, query, room, searching, selected, taken, unanswered } from "./deeds.js";
+import { go } from "./header.js";
+import { day, isToday, money, say, span, time, when, why } from "./words.js";
 
 export function stateName(card) {
   return say(`state_${card.state}`);
@@ -52,22 +53,37 @@ function Lane({ name, cards, empty }) {
   </section>`;
 }
 
+function look(card) {
+  if (room.value === "picking") go("counter");
+  openCard(card);
+}
+
 // What was refused after it was done here: red, until somebody says that it is all right.
 function Conflict({ conflict }) {
   const { card, actions, problem } = conflict;
-  const why = problem.code === "handed_over_before" ? say("conflict_twice", { when: when(problem.at, now()) })
-    : say("conflict_why", { why: say(`state_${problem.state ?? card?.state ?? "gone"}`), code: problem.state ? "" : (problem.detail ?? problem.code ?? conflict.status) });
+  const reason = problem.code === "handed_over_before" ? say("conflict_twice", { when: when(problem.at, now()) }) : why(problem, conflict.status);
   return html`<li><div class="conflict" role="alert" data-testid="conflict">
     <h3><${Sign} name="warning" />${say("conflict")} · ${card ? called(card) : ""}</h3>
-    <p>${say("conflict_what", { what: say(`did_${actions.at(-1).step}`), when: time(actions.at(-1).at) })} ${why}</p>
-    <p class="buttons"><button class="button quiet" onClick=${() => card && openCard(card)}>${say("look")}</button>
+    <p>${say("conflict_what", { what: say(`did_${actions.at(-1).step}`), when: time(actions.at(-1).at) })} ${reason}</p>
+    <p class="buttons"><button class="button quiet" onClick=${() => card && look(card)}>${say("look")}</button>
       <button class="button danger" onClick=${() => settle(conflict)}>${say("settled")}</button></p>
   </div></li>`;
 }
 
+// What the service fails at again and again: red too, and tried on.
+function Stuck({ action }) {
+  const card = shown.value.get(action.id) ?? action.card;
+  return html`<li><div class="conflict" role="alert" data-testid="stuck">
+    <h3><${Sign} name="warning" />${say("conflict")} · ${called(card)}</h3>
+    <p>${say("stuck_what", { what: say(`did_${action.step}`), when: time(action.at) })}</p>
+    <p class="buttons"><button class="button quiet" onClick=${() => look(card)}>${say("look")}</button>
+      <button class="button" onClick=${() => void flush()}>${say("try_again")}</button></p>
+  </div></li>`;
+}
+
 export function Conflicts() {
-  if (!conflicts.value.length) return null;
-  return html`<ul class="conflicts" aria-label=${say("conflicts")}>${conflicts.value.map((conflict) => html`<${Conflict} key=${conflict.number} conflict=${conflict} />`)}</ul>`;
+  if (!conflicts.value.length && !stuck.value.length) return null;
+  return html`<ul class="conflicts" aria-label=${say("conflicts")}>${stuck.value.map((action) => html`<${Stuck} key=${`stuck ${action.number}`} action=${action} />`)}${conflicts.value.map((conflict) => html`<${Conflict} key=${conflict.number} conflict=${conflict} />`)}</ul>`;
 }
 
 export function Lanes() {

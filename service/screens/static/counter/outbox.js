@@ -1,7 +1,7 @@
 // What is done here goes to the disk of the device first, then to the service: once, in order, also after a reload and after
 // hours without a network. What the service refuses is set aside to be looked at; it is never lost.
 
-import { batch, signal } from "./dom.js";
+import { batch, computed, signal } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
 import { merge, outbox, shown, told } from "./cards.js";
 import { moment, now } from "./clock.js";
@@ -9,12 +9,14 @@ import { all, change, keep, put, read, remove, setAside } from "./keeping.js";
 
 export const conflicts = signal([]); // {number, id, card, actions: […], status, problem, at}
 export const sending = signal(false);
-export const stuck = signal(false); // the last attempt found no service
+export const stuck = computed(() => outbox.value.filter((action) => (action.faults ?? 0) >= HARD)); // to be looked at, and tried on
 
 const AGAIN = [1000, 2000, 5000, 10_000, 15_000];
+const HARD = 3; // attempts that the service could not serve, after which somebody is told
 const UNCERTAIN = 3000; // milliseconds after which somebody who hands over "again" was somebody else
 
 let failures = 0;
+let patience = 0; // milliseconds that the service asked us to wait
 let retrying = null;
 let listener = () => {};
 
@@ -74,13 +76,35 @@ export async function flush() {
     sending.value = true;
     try {
       await sync();
-      while (outbox.value.length && (await send(outbox.value[0])));
+      failures = (await round()) ? 0 : failures + 1;
     } finally {
       sending.value = false;
     }
   });
-  if (outbox.value.length) retrying = setTimeout(() => void flush(), AGAIN[Math.min(failures, AGAIN.length - 1)]);
+  if (outbox.value.length) retrying = setTimeout(() => void flush(), Math.max(AGAIN[Math.min(failures, AGAIN.length - 1)], patience));
 }
+
+// The deeds of an order go in their order, and one that fails holds up no other order. Whether none is held up.
+async function round() {
+  const held = new Set();
+  for (;;) {
+    const action = next(held);
+    if (!action) return held.size === 0;
+    const went = await send(action);
+    if (went === "away") return false;
+    if (went === "held") held.add(action.id);
+  }
+}
+
+// The oldest, but what failed again and again comes after what did not.
+function next(held) {
+  const hard = (action) => Math.floor(action.attempts / HARD);
+  return firsts()
+    .filter((action) => !held.has(action.id))
+    .sort((a, b) => hard(a) - hard(b) || a.number - b.number)[0];
+}
+
+const firsts = () => [...new Map([...outbox.value].reverse().map((action) => [action.id, action])).values()];
 
 // Another tab may have sent some meanwhile.
 async function sync() {
@@ -96,12 +120,12 @@ function attempted(action) {
   return begun;
 }
 
-// Whether the next one may go.
+// What became of it: it went, it is held up alone, or the service is away from all of them.
 async function send(action) {
   let begun = null;
   await change("outbox", action.number, (kept) => (begun = attempted(kept)));
   outbox.value = outbox.value.flatMap((one) => (one.number === action.number ? (begun ?? []) : one));
-  if (!begun) return true; // it was taken back, or another tab has sent it
+  if (!begun) return "gone"; // it was taken back, or another tab has sent it
   try {
     const card = await post(place(begun, begun.step), begun.body ?? {}, { key: begun.key, match: begun.match });
     await remove("outbox", begun.number);
@@ -109,21 +133,26 @@ async function send(action) {
       outbox.value = outbox.value.filter((one) => one.number !== begun.number);
       merge([card]);
     });
-    failures = 0;
-    stuck.value = false;
+    patience = 0;
     await wasItUs(begun, card);
     listener({ kind: "done", action: begun, card });
-    return true;
+    return "gone";
   } catch (error) {
-    if (error instanceof Unreachable || (error instanceof Refused && (error.passing || error.status === 401))) {
-      failures += 1;
-      stuck.value = true;
-      return false;
-    }
+    if (error instanceof Unreachable) return "away";
     if (!(error instanceof Refused)) throw error;
+    patience = error.after * 1000;
+    if (error.status === 401 || error.status === 429) return "away";
+    if (error.passing) return await heldUp(begun);
     await refused(begun, error);
-    return true;
+    return "gone";
   }
+}
+
+async function heldUp(action) {
+  const counted = { ...action, faults: (action.faults ?? 0) + 1 };
+  await change("outbox", action.number, () => counted);
+  outbox.value = outbox.value.map((one) => (one.number === action.number ? counted : one));
+  return "held";
 }
 
 // An order that was handed over by somebody else before, and here too: two people may have left with one order.
@@ -137,8 +166,6 @@ async function wasItUs(action, card) {
 }
 
 async function refused(action, error) {
-  failures = 0;
-  stuck.value = false;
   const same = outbox.value.filter((one) => one.id === action.id); // what builds upon it goes nowhere either
   await setBeside(same, error.status, error.problem);
   try {

@@ -90,11 +90,16 @@ function Asked({ card, name, path, show, empty }) {
 }
 
 const happened = (event) => {
-  const name = `event_${event.type.replace("reservation.", "").replace("notification.", "message_")}`;
+  const name = `event_${event.type.replace("reservation.", "").replace("notification.", "message_").replace(".", "_")}`;
   return html`<li key=${event.id}><span class="number">${when(event.happened_at, now())}</span><span>${knows(name) ? say(name) : event.type}</span></li>`;
 };
 const sent = (message) => html`<li key=${message.id}><span class="number">${when(message.updated_at, now())}</span><span>${say(`message_${message.kind}`)} · ${say(`channel_${message.channel}`)}</span><span class=${`sent ${message.state}`}>${say(`sent_${message.state}`)}</span></li>`;
-const before = (order) => html`<li key=${order.id}><span class="number">${day(order.created_at)}</span><span>${order.order_ref} · ${say("items", { count: order.units })}<br /><small>${order.store_name} · ${order.channel}</small></span><span>${say(`state_${order.state}`)}</span></li>`;
+const before = (order) => html`<li key=${order.id}><span class="number">${day(order.created_at)}</span><span>${order.order_ref} · ${say("items", { count: order.units })}<br /><small>${order.store_name} · ${soldThrough(order.channel)}</small></span><span>${say(`state_${order.state}`)}</span></li>`;
+
+// A channel of sale that a merchant named for themselves is called what they call it.
+function soldThrough(channel) {
+  return knows(`sold_${channel}`) ? say(`sold_${channel}`) : channel;
+}
 
 function Details({ card }) {
   return html`<div class="details">

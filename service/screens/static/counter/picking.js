@@ -3,6 +3,7 @@
 import { html, Sign, useEffect, useState } from "./dom.js";
 import { asking, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placing, refresh, set, stops, touched, unread, wrong } from "./basket.js";
 import { called, lateness, shown, told } from "./cards.js";
+import { Conflicts } from "./lanes.js";
 import { Elsewhere, Stepper, Why } from "./sheets.js";
 import { say, time } from "./words.js";
 
@@ -82,6 +83,7 @@ export function Picking() {
   const complete = orders.value.filter((order) => order.done && order.id !== placing.value);
   return html`<main class="picking" id="main">
     <h1>${say("room_picking")} <small role="status">${lines.value && `${say("to_fetch", { count: left })} · ${say("orders", { count: orders.value.length })}`}</small></h1>
+    <${Conflicts} />
     <div aria-live="assertive">${last.value && html`<p class=${`scan ${last.value.good ? "good" : "bad"}`} data-testid="last-scan" key=${last.value.at}><${Sign} name=${last.value.good ? "check" : "warning"} /><span><strong>${last.value.text}</strong>${last.value.more && html`<br />${last.value.more}`}</span></p>`}</div>
     <${Placing} key=${placing.value} />
     ${complete.map((order) => html`<p key=${order.id} class="complete"><button class="button big" onClick=${() => (placing.value = order.id)}><${Sign} name="shelf" />${say("to_place", { name: order.card ? called(order.card) : order.lines[0].order_ref })}</button></p>`)}

@@ -11,7 +11,8 @@ export const device = signal(null); // {id, name, store, store_name, time_zone, 
 // Who we are, as the service says; without a network, as it said last.
 export async function begin() {
   const chosen = (await read("language")) ?? document.documentElement.lang;
-  await speak(chosen);
+  if (await speak(chosen)) sessionStorage.removeItem("anew");
+  else anew() || (await speak(chosen === "fr" ? "en" : "fr"));
   const known = await read("device");
   if (known) take(known);
   await refresh();
@@ -44,8 +45,16 @@ export async function pair(code) {
 }
 
 export async function choose(chosen) {
-  await speak(chosen);
   await keep("language", chosen);
+  if (!(await speak(chosen))) anew();
+}
+
+// Where words are missing the files of this page are of yesterday, and those of today are elsewhere: read the page again, once.
+function anew() {
+  if (sessionStorage.getItem("anew")) return false;
+  sessionStorage.setItem("anew", "1");
+  location.reload();
+  return true;
 }
 
 export async function clerks() {

@@ -8,11 +8,15 @@ export const language = signal("fr");
 export const zone = signal("Europe/Paris");
 const spoken = signal({});
 
+// False where its words can't be read: what was spoken so far is spoken on.
 export async function speak(chosen) {
-  const answer = await fetch(`${FILES}${chosen}.json`);
-  spoken.value = await answer.json();
+  const answer = await fetch(`${FILES}${chosen}.json`).catch(() => null);
+  const found = answer?.ok ? await answer.json().catch(() => null) : null;
+  if (!found) return false;
+  spoken.value = found;
   language.value = chosen;
   document.documentElement.lang = chosen;
+  return true;
 }
 
 // say("late", {minutes: 5}); where there is a number `count`, the form that the language has for it: items.one, items.other.
@@ -24,6 +28,12 @@ export function say(name, facts = {}) {
 
 export function knows(name) {
   return name in spoken.value;
+}
+
+// Why the service refused, in words of these screens: its own are for whoever wrote the request.
+export function why(problem, status) {
+  if (problem.state) return say("why_state", { state: say(`state_${problem.state}`) });
+  return knows(`why_${problem.code}`) ? say(`why_${problem.code}`) : say("why_other", { code: problem.code ?? status });
 }
 
 function parts(iso, options) {
