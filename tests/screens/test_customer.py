@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from tests.screens.conftest import PHONE, SMALL_TABLET, TABLET, Screens, Served, axe
 from tests.shop import Shop
@@ -107,6 +107,24 @@ async def test_what_is_being_typed_is_not_taken_away(shop: Shop, screens: Screen
         await shop.extend(ready)
         await wake(page)
     assert await page.get_by_label("Son nom").input_value() == "Alix Pet"
+
+
+async def test_who_walks_through_the_page_with_keys_stays_where_they_are(
+    shop: Shop, screens: Screens, ready: dict[str, str]
+) -> None:
+    page = await screens.open(path_of(ready), size=PHONE)
+    summary = page.locator("summary", has_text="Quelqu’un d’autre viendra")
+    await summary.focus()
+    await page.evaluate("() => { document.getElementById('main').setAttribute('data-before', ''); }")
+    await shop.extend(ready)
+    await wake(page)
+    await expect(page.locator("main:not([data-before])")).to_have_count(1)
+    await expect(summary).to_be_focused()
+    await page.locator("summary", has_text="Annuler la commande").focus()
+    await shop.collect(ready)
+    await wake(page)
+    await page.get_by_role("heading", name="Commande remise").wait_for()
+    await expect(page.locator("main")).to_be_focused()  # what had the focus is gone
 
 
 async def test_a_customer_decides_about_a_short_order_and_answers_the_question(shop: Shop, screens: Screens) -> None:

@@ -1,7 +1,8 @@
 """The counter without a network: it goes on, sends once what was done, and loses nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from service.database import Pool
+from service.screens import counter
 from tests.screens import counters
 from tests.screens.conftest import PATIENCE, Screens, Served, axe
 from tests.screens.counters import Counters, became, heard, lane, panel, scan
@@ -295,6 +297,49 @@ async def test_words_that_are_missing_after_a_deployment_are_read_anew(
     await expect(page.get_by_test_id("open")).to_have_text("Open the counter")  # not again and again, and in words
     await page.get_by_test_id("open").click()
     await expect(page.locator(".live.on")).to_be_visible()
+
+
+async def test_a_new_version_takes_over_when_nobody_is_at_work(
+    shop: Shop, served: Served, tablets: Counters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.stock("tea", 9)
+    ready = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await kept(page)
+    await page.reload()  # from now on there is a version that another takes the place of
+    await page.get_by_test_id("open").click()
+    await scan(page, ready["pickup_code"])
+    await expect(panel(page)).to_be_visible()
+    with deployed(monkeypatch):
+        async with page.expect_event("load", timeout=4 * PATIENCE) as renewed:
+            await served.stop()
+            await served.start()
+            await expect(page.locator(".live.on")).to_be_visible()
+            await page.wait_for_function("navigator.serviceWorker.controller.scriptURL && caches.keys().then((names) =>"
+                f" names.length === 1 && names[0] === 'comptoir-{NEXT}')")  # fmt: skip
+            await page.wait_for_timeout(3000)
+            await expect(panel(page)).to_have_attribute("data-state", "ready")  # somebody is at work
+            await page.get_by_test_id("hand-over").click()
+            await became(shop, ready, "collected")
+        await renewed.value
+        await expect(page.locator(".live.on")).to_be_visible()  # it was open, and is
+        assert NEXT in (await page.locator("meta[name=comptoir-files]").get_attribute("content") or "")
+
+
+NEXT = "0" * 12
+
+
+@contextmanager
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serve the screens as another version of them."""
+    for known in (counter.import_map, counter.content_security):
+        known.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(counter, "version", lambda: NEXT)
+        yield
+    for known in (counter.import_map, counter.content_security):
+        known.cache_clear()
 
 
 async def test_what_nobody_said_is_not_stated(shop: Shop, served: Served, tablets: Counters) -> None:

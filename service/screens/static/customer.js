@@ -54,14 +54,26 @@
     });
   }
 
+  // What had the focus has it again; where that is gone, whoever reads goes on from the beginning of what is new.
+  function focusOn(main, name) {
+    var same = [].filter.call(main.querySelectorAll("a, button, summary"), function (one) { return named(one) === name; });
+    (same[0] || main).focus({ preventScroll: true });
+  }
+
+  function named(element) {
+    return [element.tagName, element.id, element.getAttribute("href"), element.tagName === "MAIN" || element.textContent].join(" ");
+  }
+
   function show(page) {
     var main = document.getElementById("main"), fresh = document.importNode(page.getElementById("main"), true);
     var before = heading(document) && heading(document).textContent, after = heading(page) && heading(page).textContent;
     var open = [].map.call(document.querySelectorAll("details[open][id]"), function (one) { return one.id; });
+    var focused = main.contains(document.activeElement) ? named(document.activeElement) : null;
     main.parentNode.replaceChild(fresh, main);
     open.forEach(function (id) {
       if (document.getElementById(id)) document.getElementById(id).open = true;
     });
+    if (focused !== null) focusOn(fresh, focused);
     document.title = page.title;
     enhance();
     if (before !== after) {

@@ -24,8 +24,10 @@ async function stayAwake() {
 }
 
 // One tap for all that a browser wants to be asked for by a hand: sound, the whole screen, staying awake.
-export async function openCounter({ whole = true } = {}) {
+// `touched`: whether there was one; if not, the sound comes back with the next.
+export async function openCounter({ touched = true, whole = touched } = {}) {
   opened.value = true;
+  if (!touched) for (const kind of ["pointerup", "keydown"]) window.addEventListener(kind, () => void unlock(), { once: true });
   await unlock();
   if (whole && window.top === window && matchMedia("(min-width: 40rem)").matches) await document.documentElement.requestFullscreen?.().catch(() => {});
   await stayAwake();

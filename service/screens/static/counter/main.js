@@ -4,7 +4,7 @@ import { computed, effect, html, render, Sign, useRef } from "./dom.js";
 import { clerkLeft, unpaired } from "./api.js";
 import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
-import { called, forget, isOpen, merge, replace } from "./cards.js";
+import { called, forget, isOpen, merge, outbox as unsent, replace } from "./cards.js";
 import * as clock from "./clock.js";
 import { isShelf, mended } from "./codes.js";
 import { close, handOver, hits, open, proof, query, remember, room, scanned, search, selected, sheet, tell, waiting } from "./deeds.js";
@@ -20,6 +20,7 @@ import { Panel } from "./panel.js";
 import { Picking } from "./picking.js";
 import * as session from "./session.js";
 import { printLabel } from "./sheets.js";
+import { keepShell, wasRenewed } from "./shell.js";
 import * as sounds from "./sounds.js";
 import { connection, listen, stop } from "./stream.js";
 import { say } from "./words.js";
@@ -65,7 +66,7 @@ function App() {
   if (!opened.value) return html`<${Opening} />`;
   return html`<a class="skip visually-hidden" href="#main">${say("skip")}</a><${Header} />
     ${room.value === "picking" ? html`<${Picking} />` : html`<${Counter} />`}<${Notices} />
-    ${dims.value && html`<p class="dims">${say("may_dim")}</p>`}
+    ${(sounds.silent.value || dims.value) && html`<p class="dims">${sounds.silent.value ? say("tap_for_sound") : say("may_dim")}</p>`}
     ${looking.value && html`<${Camera} scanned=${heard} failed=${() => tell("bad", say("no_camera"))} />`}${help.value && html`<${Help} />`}${clerkSwitch.value && html`<${Clerk} />`}`;
 }
 
@@ -168,11 +169,10 @@ function watchOutbox({ kind, conflict }) {
   tell("bad", say("conflict_came", { name: conflict.card ? called(conflict.card) : "" }));
 }
 
-// A new version of the shell takes over when nobody has anything open, and nothing waits to be sent.
-async function keepShell() {
-  if (!("serviceWorker" in navigator)) return;
-  const policy = window.trustedTypes?.createPolicy("comptoir", { createScriptURL: (path) => (path === "/counter/sw.js" ? path : "") });
-  await navigator.serviceWorker.register(policy ? policy.createScriptURL("/counter/sw.js") : "/counter/sw.js", { scope: "/counter" });
+// Whether nobody is at work, and nothing is lost when the page is read anew.
+function idle() {
+  const busy = selected.value || hits.value || query.value || unsent.value.length || basket.placing.value || basket.asking.value;
+  return !busy && !looking.value && !document.querySelector("dialog[open]") && !keys.isTyping(document.activeElement);
 }
 
 async function begin() {
@@ -184,6 +184,7 @@ async function begin() {
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
   keys.start({ scanned: (text, fast) => heard(fast ? mended(text) : text), pressed, held, typed });
   document.addEventListener("keydown", moved);
+  if (wasRenewed()) void openCounter({ touched: false });
   render(html`<${App} />`, document.getElementById("app"));
   insist();
   effect(() => (keys.shortest.value = sheet.value === "shelve" || basket.placing.value ? 2 : 4)); // shelves have short names
@@ -202,7 +203,7 @@ async function begin() {
     listen(store, changed);
     void outbox.start(watchOutbox);
   });
-  await keepShell().catch(() => {});
+  await keepShell({ idle, open: () => opened.value }).catch(() => {});
 }
 
 void begin();

@@ -4,7 +4,7 @@ import { signal } from "./dom.js";
 import { keep, read } from "./keeping.js";
 
 export const muted = signal(false);
-export const unlocked = signal(false); // browsers are silent until somebody has touched the page
+export const silent = signal(false); // the browser is, until somebody has touched the page
 export const played = []; // the latest, for whoever wants to know what was heard
 
 const TONES = {
@@ -25,8 +25,9 @@ export async function start() {
 
 export async function unlock() {
   context ??= new AudioContext();
-  await context.resume();
-  unlocked.value = context.state === "running";
+  const soon = new Promise((resolve) => setTimeout(resolve, 500));
+  await Promise.race([context.resume(), soon]); // untouched, it waits for ever
+  silent.value = context.state !== "running";
 }
 
 export function mute(silent) {
