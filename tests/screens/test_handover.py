@@ -43,7 +43,6 @@ async def test_a_scanner_that_reads_a_phone_again_and_again_hands_nothing_over(s
     await expect(lane(page, "ready")).to_have_count(1)
     for _ in range(4):
         await scan(page, ready["pickup_code"])
-        await page.wait_for_timeout(600)
     await expect(panel(page)).to_have_attribute("data-state", "ready")
     await read_again(page, ready)
     await expect(page.get_by_test_id("undo")).to_be_visible()
