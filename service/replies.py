@@ -9,7 +9,7 @@ from service import queries
 from service.database import Connection
 from service.ids import new_id
 from service.links import Links
-from service.models.notifications import Reply
+from service.models.notifications import OpenReply, Reply
 from service.opt_outs import OptOuts
 
 SQL = queries.load("replies")
@@ -74,7 +74,14 @@ async def receive(db: Connection, written: Written, *, links: Links, opt_outs: O
 async def of_reservation(db: Connection, store: str, reservation: UUID, *, links: Links) -> list[Reply]:
     """What was written back about a reservation, the newest first."""
     rows = await SQL["of_reservation"].rows(db, store=store, reservation=reservation)
-    return [
-        Reply(**{**row, "body": None if row["body"] is None else links.sealer.read("note", row["body"], reservation)})
-        for row in rows
-    ]
+    return [Reply(**{**row, "body": _read(row["body"], reservation, links)}) for row in rows]
+
+
+async def of_open_orders(db: Connection, store: str, *, links: Links) -> list[OpenReply]:
+    """What was written back about the orders of a store that are confirmed, picking or ready, the newest first."""
+    rows = await SQL["of_open_orders"].rows(db, store=store)
+    return [OpenReply(**{**row, "body": _read(row["body"], row["reservation"], links)}) for row in rows]
+
+
+def _read(body: str | None, reservation: UUID, links: Links) -> str | None:
+    return None if body is None else links.sealer.read("note", body, reservation)

@@ -87,3 +87,15 @@ class Replies(Told):
     """What was written back about a reservation, the newest first."""
 
     items: list[Reply]
+
+
+class OpenReply(Reply):
+    """What a customer wrote back about an order that is still open."""
+
+    reservation: UUID
+
+
+class OpenReplies(Told):
+    """What was written back about the open orders of a store, the newest first."""
+
+    items: list[OpenReply]

@@ -32,3 +32,12 @@ select id, channel, body, stop, received_at
   from reply
  where store_id = :store and reservation_id = :reservation
  order by id desc;
+
+-- name: of_open_orders
+-- What was written back about the orders of a store that are still open, the newest first.
+select p.id, p.reservation_id as reservation, p.channel, p.body, p.stop, p.received_at
+  from reservation r
+  join reply p on p.store_id = r.store_id and p.reservation_id = r.id
+ where r.store_id = :store and r.state in ('confirmed', 'picking', 'ready')
+ order by p.id desc
+ limit 500;

@@ -11,12 +11,14 @@ select coalesce((select s.position from stream s where s.store_id = :store), 0) 
 
 -- name: changed
 -- The reservations that changed in these stores after the place already read in each, as they stand now, each at the place
--- of its last change; a row without a reservation says only how far was read. At most `limit` events of each store.
+-- of its last change; a reply is told by the reservation too, which is no newer for it. A row without a reservation says
+-- only how far was read. At most `limit` events of each store.
 with fresh as (
-    select e.store_id, e.position, case when e.version is not null then e.reservation_id end as reservation_id
+    select e.store_id, e.position,
+           case when e.version is not null or e.type = 'reply.received' then e.reservation_id end as reservation_id
       from unnest(:stores::text[], :places::bigint[]) as asked (store_id, position)
       join stream s on s.store_id = asked.store_id and s.position > asked.position,
-           lateral (select e.store_id, e.position, e.version, e.reservation_id
+           lateral (select e.store_id, e.position, e.type, e.version, e.reservation_id
                       from event e
                      where e.store_id = s.store_id and e.position > asked.position
                      order by e.position limit :limit) e

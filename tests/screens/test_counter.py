@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import expect
 
-from service.database import Pool
+from service import replies
+from service.database import Pool, transaction
+from service.opt_outs import OptOuts
 from tests.screens import counters
 from tests.screens.conftest import PATIENCE, PHONE, SMALL_TABLET, TABLET, Screens, Served, axe
 from tests.screens.counters import AZERTY, Counters, became, heard, lane, panel, scan
+from tests.service.test_notifications import BY_PHONE, tell
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -283,6 +286,41 @@ async def test_a_message_is_sent_again_and_what_came_of_it_is_seen(shop: Shop, t
     await page.get_by_text("Messages au client").click()
     await expect(page.locator(".rows")).to_contain_text("Commande prête · SMS")
     await expect(page.locator(".rows")).to_contain_text("en attente")
+
+
+async def written_back(shop: Shop, phone: str, text: str) -> None:
+    """A customer answers a text message of ours."""
+    async with transaction(shop.pool) as db:
+        written = replies.Written("twilio", phone, text)
+        assert await replies.receive(db, written, links=shop.links, opt_outs=OptOuts(shop.settings))
+
+
+async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 3)
+    ready = await shop.ready("tea", 1, customer=BY_PHONE)
+    await shop.ready("tea", 1)
+    await tell(shop)
+    await written_back(shop, BY_PHONE["phone"], "J'arrive à 18 h")
+    page = await tablets.open()
+    marked = lane(page, "ready").filter(has_text="A répondu")
+    await expect(marked).to_have_count(1)
+    await axe(page)
+    await marked.click()
+    await expect(page.get_by_test_id("replies")).to_contain_text("J'arrive à 18 h")
+    await written_back(shop, BY_PHONE["phone"], "Plutôt <b>19 h</b>")  # told while it is open
+    await expect(page.get_by_test_id("replies")).to_contain_text("Plutôt <b>19 h</b>")
+    await written_back(shop, BY_PHONE["phone"], "STOP")
+    await expect(page.get_by_test_id("replies")).to_contain_text("Ne veut plus de SMS")
+    await axe(page)
+    await page.get_by_text("Historique de la commande").click()
+    await expect(page.locator(".rows")).to_contain_text("Le client a répondu")
+    await shop.collect(ready)
+    await expect(lane(page, "ready")).to_have_count(1)
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await page.get_by_role("link", name="Historique").click()
+    await page.get_by_test_id("card").or_(page.locator(".past .hit")).first.click()
+    await expect(page.get_by_test_id("replies")).to_contain_text("J'arrive à 18 h")
 
 
 @pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])

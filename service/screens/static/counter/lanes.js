@@ -7,6 +7,7 @@ import { spaced } from "./codes.js";
 import { conflicts, flush, settle, stuck } from "./outbox.js";
 import { hits, openCard, query, room, searching, selected, taken, unanswered } from "./deeds.js";
 import { go } from "./header.js";
+import { replies } from "./replies.js";
 import { day, isToday, money, say, span, time, when, why } from "./words.js";
 
 export function stateName(card) {
@@ -40,6 +41,7 @@ export function Card({ card, how }) {
     <span class="much">${say("items", { count: units(card) })}${card.amount_due > 0 && card.currency ? ` · ${money(card.amount_due, card.currency)}` : ""}</span>
     <span class="how">
       ${arrived && html`<span class="chip arrived"><${Sign} name="person" />${say("here_for", { span: span(now() - Date.parse(card.arrived_at)) })}</span>`}
+      ${replies.value.has(card.id) && html`<span class="chip replied"><${Sign} name="message" />${say("has_replied")}</span>`}
       ${card.state !== "ready" && state !== "confirmed" && html`<${Chip} card=${card} />`}
       ${card.pending && html`<span class="chip pending"><${Sign} name="away" />${say("not_sent")}</span>`}
     </span>

@@ -18,6 +18,7 @@ import { Notices } from "./notices.js";
 import * as outbox from "./outbox.js";
 import { Panel } from "./panel.js";
 import { Picking } from "./picking.js";
+import * as replies from "./replies.js";
 import * as session from "./session.js";
 import { printLabel } from "./sheets.js";
 import { keepShell, wasRenewed } from "./shell.js";
@@ -140,8 +141,13 @@ function moved(event) {
 }
 
 function changed(kind, told) {
-  if (kind === "queue") return void replace(told.items);
-  for (const { before, card } of merge([told])) {
+  if (kind === "queue") {
+    replies.refresh();
+    return void replace(told.items);
+  }
+  const news = merge([told]);
+  if (!news.length) replies.refresh(); // it is no newer: something was written back about it
+  for (const { before, card } of news) {
     if (card.state === "confirmed" && before?.state !== "confirmed") sounds.play("order");
     if (isOpen(card) && card.arrived_at && !before?.arrived_at) sounds.play("arrival");
   }
@@ -180,7 +186,7 @@ async function begin() {
   readAddress();
   window.addEventListener("popstate", readAddress);
   await session.begin();
-  await Promise.all([sounds.start(), remember(), basket.start()]);
+  await Promise.all([sounds.start(), remember(), basket.start(), replies.start()]);
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
   keys.start({ scanned: (text, fast) => heard(fast ? mended(text) : text), pressed, held, typed });
   document.addEventListener("keydown", moved);

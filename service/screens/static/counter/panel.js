@@ -7,6 +7,7 @@ import { now, tick } from "./clock.js";
 import { spaced } from "./codes.js";
 import { canUndo, close, handOver, open, pick, proof, sheet, simply, undo } from "./deeds.js";
 import { Chip, stateName } from "./lanes.js";
+import { replies } from "./replies.js";
 import { printLabel, Sheet } from "./sheets.js";
 import { day, knows, money, say, span, when } from "./words.js";
 
@@ -42,6 +43,20 @@ function how(checked) {
 function Place({ card }) {
   if (card.state !== "ready" && card.state !== "uncollected") return null;
   return html`<p class="place"><${Sign} name="shelf" /><strong>${card.shelf ?? say("no_shelf")}</strong><span>${say("bags", { count: card.bags ?? 1 })}</span></p>`;
+}
+
+// What they wrote back by text message: of an order that is over it is asked when it is opened.
+function Replies({ card }) {
+  const [all, setAll] = useState(null);
+  const known = replies.value.get(card.id);
+  useEffect(() => {
+    if (known || isOpen(card)) return;
+    get(place(card, "replies")).then((told) => setAll(told.items), (error) => { if (!(error instanceof Refused || error instanceof Unreachable)) throw error; });
+  }, [card.id, known]);
+  const rows = (known ?? all ?? []).filter((reply) => reply.stop || reply.body);
+  if (!rows.length) return null;
+  return html`<section class="replies" aria-labelledby="replies" data-testid="replies"><h3 id="replies"><${Sign} name="message" />${say("has_replied")}</h3>
+    <ul>${rows.map((reply) => html`<li key=${reply.id}><span class="number">${when(reply.received_at, now())}</span><p>${reply.body}${reply.stop && html`<small>${say("wants_no_sms")}</small>`}</p></li>`)}</ul></section>`;
 }
 
 // The one thing to do next, and what may have to be done instead.
@@ -134,6 +149,7 @@ export function Panel() {
       <div class="head"><span class="code big-code">${spaced(card.pickup_code)}</span><${Chip} card=${card} />${card.pending && html`<span class="chip pending">${say("not_sent")}</span>`}</div>
       <${Place} card=${card} />
       <${Facts} card=${card} />
+      <${Replies} card=${card} key=${`replies ${card.id}`} />
       <${Lines} card=${card} />
       ${sheet.value ? html`<${Sheet} card=${card} />` : html`<${More} card=${card} /><${Details} card=${card} key=${card.id} />`}
     </div>
