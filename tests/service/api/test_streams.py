@@ -159,6 +159,7 @@ async def test_a_place_too_far_back_gets_a_new_queue(shop: Shop, api: Api, monke
 async def test_what_commits_late_is_told_late_but_told(shop: Shop, api: Api) -> None:
     await shop.stock("tea", 9)
     one, other = await shop.hold("tea", 1), await shop.hold("tea", 1)
+    await settled(shop.pool)  # a change is told as the order stands then: a late hold would tell the confirmation too
     async with listen(api) as ear:
         await ear.next()
         async with shop.pool.acquire() as slow:
