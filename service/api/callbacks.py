@@ -49,8 +49,13 @@ def _json(text: str) -> Any:
 async def _keep(call: Call[None], provider: str, reports: dict[str, str]) -> Answer:
     kept = {event_id[:LONGEST_ID]: body for event_id, body in reports.items()}
     async with transaction(call.pool) as db:
-        await callbacks.keep(db, provider, kept, query=call.request.query_string)
+        await callbacks.keep(db, provider, kept, query=_query(call))
     return Answer("", 204)
+
+
+def _query(call: Call[None]) -> str:
+    """The query as it came, still escaped: whoever reads it unescapes it, once."""
+    return call.request.rel_url.raw_query_string
 
 
 def _told_apart(*parts: object) -> str:
@@ -77,7 +82,7 @@ async def from_ovh(call: Call[None]) -> web.Response:
     """A receipt, in the query, or a reply. OVHcloud signs nothing: the address is the secret. It asks for a 200."""
     _check_secret(call)
     _, text = await _body(call)
-    await _keep(call, "ovh", {_told_apart(call.request.query_string, text): text})
+    await _keep(call, "ovh", {_told_apart(_query(call), text): text})
     return web.Response(text="", content_type="text/plain")
 
 
