@@ -313,7 +313,7 @@ async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters
     await expect(page.get_by_test_id("replies")).to_contain_text("Ne veut plus de SMS")
     await axe(page)
     await page.get_by_text("Historique de la commande").click()
-    await expect(page.locator(".rows")).to_contain_text("Le client a répondu")
+    await expect(page.locator(".rows")).to_contain_text("Réponse reçue")
     await shop.collect(ready)
     await expect(lane(page, "ready")).to_have_count(1)
     await page.reload()
