@@ -100,13 +100,15 @@ async def test_who_gave_only_a_phone_ends_text_messages_from_their_page(api: Api
     path, label = found.groups()
     assert (path.rpartition("?")[2], label) == ("lang=fr", "Gérer ou arrêter les SMS")
     shown = await api.get(path, key="", headers=html)
-    assert 'name="sms" value="off">Ne plus recevoir aucun SMS' in shown.text
+    assert 'name="sms" value="off">Arrêter les SMS' in shown.text
     assert 'name="email"' not in shown.text
     told = await api.request("POST", path, data="sms=off", key="", headers=FORM)
     assert (told.status, told.headers["Location"]) == (303, path)
     assert (await api.get(path, key="")).json == {"reminders": True, "email": None, "sms": False}
     assert await sent(shop) == []
-    assert "Recevoir à nouveau les SMS" in (await api.get(path, key="", headers=html)).text
+    silent = (await api.get(path, key="", headers=html)).text
+    assert "Reprendre les SMS" in silent
+    assert "La page de votre commande dit toujours si elle est prête" in silent
     await api.request("POST", path, data="sms=on", key="", headers=FORM)
     await shop.ready("tea", 1, customer=phone)
     assert await sent(shop) == ["confirmed sms", "ready sms", "reminder sms", "reminder sms"]
