@@ -297,7 +297,8 @@ async def written_back(shop: Shop, phone: str, text: str) -> None:
 
 async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 3)
-    ready = await shop.ready("tea", 1, customer=BY_PHONE)
+    delegate = {"name": "Noé", "phone": "+33639980078"}
+    ready = await shop.ready("tea", 1, customer=BY_PHONE, delegate=delegate)
     await shop.ready("tea", 1)
     await tell(shop)
     await written_back(shop, BY_PHONE["phone"], "J'arrive à 18 h")
@@ -309,6 +310,8 @@ async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters
     await expect(page.get_by_test_id("replies")).to_contain_text("J'arrive à 18 h")
     await written_back(shop, BY_PHONE["phone"], "Plutôt <b>19 h</b>")  # told while it is open
     await expect(page.get_by_test_id("replies")).to_contain_text("Plutôt <b>19 h</b>")
+    await written_back(shop, delegate["phone"], "Je passe à sa place")
+    await expect(page.get_by_test_id("replies")).to_contain_text("Je passe à sa placeDe la personne qui peut la retirer")
     await written_back(shop, BY_PHONE["phone"], "STOP")
     await expect(page.get_by_test_id("replies")).to_contain_text("Ne veut plus de SMS")
     await axe(page)
