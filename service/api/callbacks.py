@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from service import callbacks, signatures
+from service.access_errors import CertificateAway
 from service.api.certificates import Certificates
 from service.api.endpoints import PROVIDERS, Answer, Call, Endpoint
 from service.api.reading import receive
@@ -17,6 +18,7 @@ from service.errors import BodyTooLarge, Forbidden, MalformedRequest, RequestTim
 
 LARGEST = 256 * 1024  # bytes
 LONGEST_ID = 200  # symbols
+CERTIFICATE_SECONDS = 30  # until its certificate may be there again
 CERTIFICATES: web.AppKey[Certificates] = web.AppKey("certificates", Certificates)
 
 _EMPTY = "<Response/>"  # what Twilio takes for: nothing to say
@@ -120,11 +122,12 @@ async def from_ses(call: Call[None]) -> Answer:
     _, text = await _body(call)
     said = _json(text)
     _refuse_unless(genuine=isinstance(said, dict) and said.get("TopicArn") in call.settings.sns_topics)
-    certificate = await call.request.app[CERTIFICATES].fetch(str(said.get("SigningCertURL", "")))
-    _refuse_unless(
-        genuine=certificate is not None
-        and signatures.of_sns(said, certificate, call.settings.sns_topics, now=datetime.now(UTC))
-    )
+    url = str(said.get("SigningCertURL", ""))
+    _refuse_unless(genuine=signatures.may_vouch(url))
+    certificate = await call.request.app[CERTIFICATES].fetch(url)
+    if certificate is None:  # SNS brings it again, which it does not do with what is refused
+        raise CertificateAway(retry_after=CERTIFICATE_SECONDS)
+    _refuse_unless(genuine=signatures.of_sns(said, certificate, call.settings.sns_topics, now=datetime.now(UTC)))
     return await _keep(call, "ses", {str(said["MessageId"]): text})
 
 
@@ -142,7 +145,7 @@ def _endpoint(method: str, path: str, handle: Any, summary: str, **others: Any) 
         tag=PROVIDERS,
         scopes=None,
         answers=others.pop("answers", {204: None}),
-        problems=(Forbidden, BodyTooLarge, RequestTimeout, MalformedRequest),
+        problems=(Forbidden, BodyTooLarge, RequestTimeout, MalformedRequest, *others.pop("problems", ())),
         **others,
     )
 
@@ -177,6 +180,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _endpoint("POST", "brevo/{secret}", from_brevo, "Take a report from Brevo", takes=("application/json",)),
     _endpoint("POST", "sendgrid", from_sendgrid, "Take reports from SendGrid", takes=("application/json",)),
     _endpoint(
-        "POST", "ses", from_ses, "Take a report of Amazon SES from SNS", takes=("text/plain", "application/json")
+        "POST",
+        "ses",
+        from_ses,
+        "Take a report of Amazon SES from SNS",
+        takes=("text/plain", "application/json"),
+        problems=(CertificateAway,),
     ),
 )

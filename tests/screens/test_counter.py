@@ -311,7 +311,8 @@ async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters
     await written_back(shop, BY_PHONE["phone"], "Plutôt <b>19 h</b>")  # told while it is open
     await expect(page.get_by_test_id("replies")).to_contain_text("Plutôt <b>19 h</b>")
     await written_back(shop, delegate["phone"], "Je passe à sa place")
-    await expect(page.get_by_test_id("replies")).to_contain_text("Je passe à sa placeDe la personne qui peut la retirer")
+    theirs = page.get_by_test_id("replies").get_by_role("listitem").filter(has_text="Je passe à sa place")
+    await expect(theirs).to_contain_text("De la personne qui peut la retirer")
     await written_back(shop, BY_PHONE["phone"], "STOP")
     await expect(page.get_by_test_id("replies")).to_contain_text("Ne veut plus de SMS")
     await axe(page)

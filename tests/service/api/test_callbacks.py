@@ -168,7 +168,7 @@ async def test_amazon_is_believed_by_its_certificate(api: Api, monkeypatch: pyte
 @pytest.mark.parametrize(
     "said", ["<html>Busy</html>", "", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
 )
-async def test_a_page_in_place_of_the_certificate_is_not_remembered(
+async def test_a_page_in_place_of_the_certificate_is_not_remembered_and_sns_comes_again(
     api: Api, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
     answers = [said.encode(), _elliptic(), certificate()]
@@ -177,7 +177,7 @@ async def test_a_page_in_place_of_the_certificate_is_not_remembered(
         return answers.pop(0)
 
     monkeypatch.setattr(Certificates, "_ask", ask)
-    assert [(await by_sns(api, sns())).status for _ in range(3)] == [403, 403, 204]
+    assert [(await by_sns(api, sns())).status for _ in range(3)] == [503, 503, 204]
     assert answers == []
 
 
