@@ -1,4 +1,4 @@
-"""What can be refused of devices, clerks and whatever can be guessed; see `errors`."""
+"""What can be refused of devices, clerks, who calls back, and whatever can be guessed; see `errors`."""
 
 from http import HTTPStatus
 
@@ -23,6 +23,12 @@ class WrongPin(Problem):
     """That is not this clerk's PIN."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class CertificateAway(Problem):
+    """The certificate that would prove who calls can't be had right now; come again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class TooManyAttempts(Problem):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service import hours, promise, queries, reservations, stores, survey
+from service import hours, promise, queries, reminders, reservations, stores, survey
 from service.database import Connection
 from service.links import Links
 from service.models.orders import HoursSeen, OpeningSeen, OrderSeen
@@ -23,6 +23,7 @@ class Seen(NamedTuple):
     locale: str
     updated_at: datetime
     answer: SurveyAnswer | None
+    channels: tuple[str, ...]  # by which its customer can be told something
 
 
 async def seen(db: Connection, token: str, *, links: Links) -> Seen:
@@ -36,7 +37,8 @@ async def seen(db: Connection, token: str, *, links: Links) -> Seen:
     order = OrderSeen.of(
         reservation, store, today=_today(store, now), extends_to=_extends_to(reservation, store), answer=answer
     )
-    return Seen(order, place.id, reservation.customer.locale, reservation.updated_at, answer)
+    channels = tuple(reminders.addresses_of(reservation.customer))
+    return Seen(order, place.id, reservation.customer.locale, reservation.updated_at, answer, channels)
 
 
 def _today(store: Store, now: datetime) -> HoursSeen | None:

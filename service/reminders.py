@@ -1,7 +1,8 @@
-"""Reminders: who has had enough of them, while the rest is still told."""
+"""Reminders: who has had enough of them, while the rest is still told; and who has had enough of a whole channel."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from service import reservations
@@ -16,24 +17,39 @@ def topic(channel: str) -> str:
     return f"{channel}/reminder"
 
 
-async def wanted(db: Connection, token: str, *, links: Links, opt_outs: OptOuts) -> bool:
-    """Whether the customer whose order a token opens is reminded on some channel. Raises UnknownReservation."""
-    for channel, address in _addresses(await _customer(db, token, links=links)).items():
-        if not await opt_outs.is_out(db, topic(channel), address):
-            return True
-    return False
+class Wanted(NamedTuple):
+    """What a customer is told: reminders on some channel; and on each that they have, anything at all."""
+
+    reminders: bool
+    channels: dict[str, bool]
 
 
-async def stop(db: Connection, token: str, *, links: Links, opt_outs: OptOuts) -> None:
-    """Remind this customer of no order any more, on whichever channel this one has. Raises UnknownReservation."""
-    for channel, address in _addresses(await _customer(db, token, links=links)).items():
-        await opt_outs.add(db, topic(channel), address, reason="link", by="page")
+async def wanted(db: Connection, token: str, *, links: Links, opt_outs: OptOuts) -> Wanted:
+    """What the customer whose order a token opens is told. Raises UnknownReservation."""
+    addresses = addresses_of(await _customer(db, token, links=links))
+    wished = [not await opt_outs.is_out(db, topic(channel), address) for channel, address in addresses.items()]
+    channels = {channel: not await opt_outs.is_out(db, channel, address) for channel, address in addresses.items()}
+    return Wanted(any(wished), channels)
 
 
-async def resume(db: Connection, token: str, *, links: Links, opt_outs: OptOuts) -> None:
-    """Remind them again. Raises UnknownReservation."""
-    for channel, address in _addresses(await _customer(db, token, links=links)).items():
-        await opt_outs.remove(db, topic(channel), address)
+async def choose(
+    db: Connection,
+    token: str,
+    *,
+    reminders: bool | None = None,
+    channels: Mapping[str, bool | None],
+    links: Links,
+    opt_outs: OptOuts,
+) -> None:
+    """Tell this customer of every order what they want to hear, from now on; None leaves it as it is.
+
+    `reminders` is said for whichever channels this order has. Raises UnknownReservation.
+    """
+    for channel, address in addresses_of(await _customer(db, token, links=links)).items():
+        for what, wished in ((topic(channel), reminders), (channel, channels.get(channel))):
+            if wished is not None:
+                change = partial(opt_outs.remove, db) if wished else partial(opt_outs.add, db, reason="link", by="page")
+                await change(what, address)
 
 
 async def unwanted(db: Connection, rows: Sequence[Mapping[str, Any]], opt_outs: OptOuts) -> set[UUID]:
@@ -52,6 +68,7 @@ async def _customer(db: Connection, token: str, *, links: Links) -> CustomerTold
     return Reservation.model_validate_json(body).customer
 
 
-def _addresses(customer: CustomerTold) -> dict[str, str]:
+def addresses_of(customer: CustomerTold) -> dict[str, str]:
+    """Where a customer can be told something, by channel."""
     both = {"email": customer.email, "sms": customer.phone}
     return {channel: address for channel, address in both.items() if address}

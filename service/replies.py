@@ -1,4 +1,4 @@
-"""Replies: what customers write back. STOP opts out and is confirmed; all of it reaches the store of their order."""
+"""Replies: what customers and their delegates write back. STOP opts out and is confirmed; the store hears it all."""
 
 import re
 import unicodedata
@@ -55,19 +55,19 @@ async def receive(db: Connection, written: Written, *, links: Links, opt_outs: O
 
     An opting out counts whether or not they are known.
     """
-    out = wants_out(written.text)
+    out, news = wants_out(written.text), False
     if out:
-        await opt_outs.add(db, "sms", written.phone, reason="stop", by=written.provider)
+        news = await opt_outs.add(db, "sms", written.phone, reason="stop", by=written.provider)
     elif wants_in(written.text):
         await opt_outs.remove(db, "sms", written.phone)
-    order = await SQL["newest_order"].row(db, phone=written.phone)
+    order = await SQL["newest_order"].row(db, phone=written.phone, sealed=links.sealer.prefixes(written.phone))
     if order is None:
         return False
-    where = {"store": order["store_id"], "reservation": order["id"]}
+    where = {"store": order["store_id"], "reservation": order["id"], "channel": "sms", "person": order["person"]}
     body = links.sealer.close("note", written.text[:LONGEST], order["id"])
-    seq = await SQL["keep"].value(db, **where, id=new_id(), channel="sms", body=body, stop=out)
-    if out and not written.confirmed:
-        await SQL["confirm"].run(db, **where, seq=seq, channel="sms", address=written.phone, locale=order["locale"])
+    seq = await SQL["keep"].value(db, **where, id=new_id(), body=body, stop=out)
+    if news and not written.confirmed:  # said again, it is not confirmed again: two machines would never end
+        await SQL["confirm"].run(db, **where, seq=seq, address=order["address"], locale=order["locale"])
     return True
 
 

@@ -1,7 +1,7 @@
 """Personal data at rest: sealed before it is written, opened just before it leaves.
 
-A sealed text is a mark that ends up in no form field, the name of its key, for e-mail addresses a digest by which they
-are found again, and the ciphertext. What it belongs to, its field and its reservation, is part of the seal: moved
+A sealed text is a mark that ends up in no form field, the name of its key, for addresses and phones a digest by which
+they are found again, and the ciphertext. What it belongs to, its field and its reservation, is part of the seal: moved
 elsewhere, it opens nothing. Texts without the mark pass through as they are.
 """
 
@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 MARK = "\ufdd0"  # a noncharacter: Unicode keeps it for the inside of programs
 NAME_LENGTH = 4
 DIGEST_LENGTH = 16  # 96 bits
-PREFIX_LENGTH = len(MARK) + NAME_LENGTH + DIGEST_LENGTH  # of a sealed e-mail address; reservation_by_email knows it too
+PREFIX_LENGTH = len(MARK) + NAME_LENGTH + DIGEST_LENGTH  # of what is found again; two indexes know it too
 NONCE_BYTES = 12
 
-FOUND_AGAIN = "email"
-"""The one field that is looked for by its content."""
+FOUND_AGAIN = frozenset({"email", "phone"})
+"""The fields that are looked for by their content: who asks to be forgotten, and who writes back."""
 
 FIELDS = {"email": "email", "company": "company", "note": "note", "delegate_name": "name", "delegate_phone": "phone"}
 """What is sealed of a reservation: the column, and its name in JSON, which is what the seal knows."""
@@ -70,7 +70,7 @@ class Sealer:
             return None
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._first.cipher.encrypt(nonce, text.encode(), f"{field}:{reservation}".encode())
-        digest = self._digest(self._first, text) if field == FOUND_AGAIN else ""
+        digest = self._digest(self._first, text) if field in FOUND_AGAIN else ""
         return f"{MARK}{self._first.name}{digest}.{_spell(nonce + sealed)}"
 
     def read(self, field: str, text: str, reservation: UUID | str) -> str:
@@ -108,9 +108,9 @@ class Sealer:
         """Whether a text is sealed with the first key."""
         return text.startswith(f"{MARK}{self._first.name}")
 
-    def prefixes(self, email: str) -> list[str]:
-        """How this address begins where it is sealed, with each key: by these it is found."""
-        return [f"{MARK}{key.name}{self._digest(key, email)}" for key in self._keys.values()]
+    def prefixes(self, address: str) -> list[str]:
+        """How this e-mail address or phone begins where it is sealed, with each key: by these it is found."""
+        return [f"{MARK}{key.name}{self._digest(key, address)}" for key in self._keys.values()]
 
     def sign(self, digest: bytes) -> tuple[str, bytes]:
         """Sign a digest of history with the first key: the key's name, and the signature."""
@@ -122,8 +122,8 @@ class Sealer:
         return key is not None and hmac.compare_digest(hmac.digest(key.history, digest, "sha256"), signature)
 
     @staticmethod
-    def _digest(key: _Key, email: str) -> str:
-        return _spell(hmac.digest(key.digest, email.strip().lower().encode(), "sha256"))[:DIGEST_LENGTH]
+    def _digest(key: _Key, address: str) -> str:
+        return _spell(hmac.digest(key.digest, address.strip().lower().encode(), "sha256"))[:DIGEST_LENGTH]
 
     def _opened(self, field: str, text: str, reservation: str) -> str:
         return json.dumps(self.read(field, text, reservation), ensure_ascii=False)[1:-1]

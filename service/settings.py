@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         description="Whether OVHcloud sends what holds no link from a number that can be replied to, "
         "not from SMS_SENDER",
     )
+    ovh_number: Annotated[str, StringConstraints(pattern=r"^(\+?[0-9]{6,15})?$")] = Field(
+        default="",
+        description="A virtual number of OVH_SERVICE, as OVHcloud lists it: everything goes out from it, and everybody "
+        "can reply; SMS_SENDER and OVH_REPLIES then say nothing",
+    )
     ovh_url: HttpUrl = Field(default=HttpUrl("https://eu.api.ovh.com/1.0"), description="OVHcloud's API")
     brevo_key: SecretStr | None = Field(default=None, description="Brevo's API key")
     brevo_url: HttpUrl = Field(default=HttpUrl("https://api.brevo.com/v3"), description="Brevo's API")

@@ -1,7 +1,6 @@
 """Whether a callback comes from the provider it says it comes from: signatures over the bytes as they came."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -62,7 +61,7 @@ def of_sendgrid(key: str, timestamp: str, body: bytes, signature: str, *, now: d
         if not isinstance(public, ec.EllipticCurvePublicKey):
             return False
         public.verify(base64.b64decode(signature, validate=True), timestamp.encode() + body, ec.ECDSA(SHA256()))
-    except (InvalidSignature, ValueError, binascii.Error):
+    except (InvalidSignature, ValueError, OverflowError, UnsupportedAlgorithm):
         return False
     return True
 
@@ -87,14 +86,27 @@ def of_sns(message: Mapping[str, object], certificate: bytes, topics: Iterable[s
         signed_at = datetime.fromisoformat(str(message.get("Timestamp"))).astimezone(UTC)
         if abs((now - signed_at).total_seconds()) > SNS_TOLERANCE:
             return False
-        public = x509.load_pem_x509_certificate(certificate).public_key()
-        if not isinstance(public, rsa.RSAPublicKey):
+        public = _key_of(certificate)
+        if public is None:
             return False
         signature = base64.b64decode(str(message.get("Signature")), validate=True)
         public.verify(signature, said.encode(), padding.PKCS1v15(), SHA256())
-    except (InvalidSignature, ValueError, binascii.Error):
+    except (InvalidSignature, ValueError, OverflowError):
         return False
     return True
+
+
+def is_certificate(pem: bytes) -> bool:
+    """Whether these bytes are a certificate with which SNS may have signed, and no page about an outage."""
+    return _key_of(pem) is not None
+
+
+def _key_of(pem: bytes) -> rsa.RSAPublicKey | None:
+    try:
+        public = x509.load_pem_x509_certificate(pem).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return public if isinstance(public, rsa.RSAPublicKey) else None
 
 
 def is_secret(given: str, secret: str) -> bool:

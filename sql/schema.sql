@@ -1253,7 +1253,8 @@ CREATE TABLE public.reply (
     channel text NOT NULL,
     body text,
     stop boolean DEFAULT false NOT NULL,
-    received_at timestamp with time zone DEFAULT now() NOT NULL
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    person text DEFAULT 'customer'::text NOT NULL
 );
 
 CREATE TABLE public.schema_migrations (
@@ -1527,6 +1528,8 @@ CREATE INDEX notification_by_id ON public.notification USING btree (id);
 CREATE INDEX notification_by_phone ON public.notification USING btree (address) WHERE ((channel = 'sms'::text) AND (address IS NOT NULL));
 
 CREATE INDEX notification_by_provider_ref ON public.notification USING btree (provider, provider_ref) WHERE (provider_ref IS NOT NULL);
+
+CREATE INDEX notification_by_sealed_phone ON public.notification USING btree ("left"(address, 21)) WHERE ((channel = 'sms'::text) AND (person = 'delegate'::text) AND (address IS NOT NULL));
 
 CREATE INDEX notification_dead ON public.notification USING btree (id) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
 

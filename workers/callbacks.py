@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from service import callbacks, receipts, replies
 from service.database import Connection, Pool, transaction
+from service.errors import Busy, Unavailable
 from service.links import Links
 from service.opt_outs import OptOuts
 from service.receipts import Report
@@ -43,12 +44,26 @@ class Reader:
     async def read_waiting(self) -> int:
         """Read what waits; how many that were."""
         for count in range(MOST):
-            async with transaction(self._pool) as db:
-                callback = await callbacks.take(db)
+            callback = None
+            try:
+                async with transaction(self._pool) as db:
+                    callback = await callbacks.take(db)
+                    if callback is None:
+                        return count
+                    await self._read(db, callback)
+            except (Busy, Unavailable):
+                raise
+            except Exception as error:
                 if callback is None:
-                    return count
-                await self._read(db, callback)
+                    raise
+                await self._put_aside(callback, error)
         return MOST
+
+    async def _put_aside(self, callback: Record, error: Exception) -> None:
+        """What breaks whoever reads it stands before no other: it is kept for people to look at."""
+        log.error("callback_not_understood", provider=callback["provider"], exc_info=error)
+        async with transaction(self._pool) as db:
+            await callbacks.settle(db, callback, "not_understood", keep=True)
 
     async def _read(self, db: Connection, callback: Record) -> None:
         said = _understood(callback)

@@ -1,6 +1,7 @@
 """Sends messages: takes what is due, writes each, hands it to its carrier once, and records what became of it."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from workers.rounds import each_store
 log = structlog.get_logger()
 
 AT_ONCE = 8  # messages in one sender's hands
+PROMPT_SECONDS = 5.0  # from noting a message as begun to handing it over; a carrier's patience beside it fits a lease
 RECORDING = (0.2, 0.5, 1, 2, 4, 8, 8, 8)  # seconds between attempts to record what a carrier said
 
 
@@ -124,14 +126,7 @@ class Sender:
         """From the carrier's answer to the fate it means; a surprise of the carrier is a doubt."""
         try:
             fate = await self._cleared(letter, row, attempt) if row["doubts"] else None
-            if fate is None and await sendings.begin(
-                self._pool,
-                attempt,
-                provider=self._carrier.name,
-                cleared=self._carrier.can_tell,
-                doubt_seconds=self._carrier.doubt_seconds,
-            ):
-                failpoints.reached("message_begun")
+            if fate is None and await self._begin(attempt):
                 fate = Fate("accepted", ref=await self._carrier.send(letter))
                 failpoints.reached("message_taken")
             return fate or Fate("lost")
@@ -150,6 +145,20 @@ class Sender:
         except Exception as error:  # a carrier's surprise: nobody knows how far it came
             log.exception("carrier_broke", provider=self._carrier.name)
             return Fate("in_doubt", type(error).__name__, delay=self._carrier.doubt_seconds, carrier_failed=True)
+
+    async def _begin(self, attempt: Attempt) -> bool:
+        """Note that the carrier is handed it now; False: others have it, or may, since we stood still meanwhile."""
+        asked_at = time.monotonic()
+        begun = await sendings.begin(
+            self._pool,
+            attempt,
+            provider=self._carrier.name,
+            cleared=self._carrier.can_tell,
+            doubt_seconds=self._carrier.doubt_seconds,
+        )
+        if begun:
+            failpoints.reached("message_begun")
+        return begun and time.monotonic() - asked_at <= PROMPT_SECONDS
 
     async def _cleared(self, letter: Letter, row: dict[str, Any], attempt: Attempt) -> Fate | None:
         """What can be found out about a message that may have gone out; None: send it (once more).

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from service import callbacks, signatures
+from service.access_errors import CertificateAway
 from service.api.certificates import Certificates
 from service.api.endpoints import PROVIDERS, Answer, Call, Endpoint
 from service.api.reading import receive
@@ -17,6 +18,7 @@ from service.errors import BodyTooLarge, Forbidden, MalformedRequest, RequestTim
 
 LARGEST = 256 * 1024  # bytes
 LONGEST_ID = 200  # symbols
+CERTIFICATE_SECONDS = 30  # until its certificate may be there again
 CERTIFICATES: web.AppKey[Certificates] = web.AppKey("certificates", Certificates)
 
 _EMPTY = "<Response/>"  # what Twilio takes for: nothing to say
@@ -49,8 +51,13 @@ def _json(text: str) -> Any:
 async def _keep(call: Call[None], provider: str, reports: dict[str, str]) -> Answer:
     kept = {event_id[:LONGEST_ID]: body for event_id, body in reports.items()}
     async with transaction(call.pool) as db:
-        await callbacks.keep(db, provider, kept, query=call.request.query_string)
+        await callbacks.keep(db, provider, kept, query=_query(call))
     return Answer("", 204)
+
+
+def _query(call: Call[None]) -> str:
+    """The query as it came, still escaped: whoever reads it unescapes it, once."""
+    return call.request.rel_url.raw_query_string
 
 
 def _told_apart(*parts: object) -> str:
@@ -77,7 +84,7 @@ async def from_ovh(call: Call[None]) -> web.Response:
     """A receipt, in the query, or a reply. OVHcloud signs nothing: the address is the secret. It asks for a 200."""
     _check_secret(call)
     _, text = await _body(call)
-    await _keep(call, "ovh", {_told_apart(call.request.query_string, text): text})
+    await _keep(call, "ovh", {_told_apart(_query(call), text): text})
     return web.Response(text="", content_type="text/plain")
 
 
@@ -115,11 +122,12 @@ async def from_ses(call: Call[None]) -> Answer:
     _, text = await _body(call)
     said = _json(text)
     _refuse_unless(genuine=isinstance(said, dict) and said.get("TopicArn") in call.settings.sns_topics)
-    certificate = await call.request.app[CERTIFICATES].fetch(str(said.get("SigningCertURL", "")))
-    _refuse_unless(
-        genuine=certificate is not None
-        and signatures.of_sns(said, certificate, call.settings.sns_topics, now=datetime.now(UTC))
-    )
+    url = str(said.get("SigningCertURL", ""))
+    _refuse_unless(genuine=signatures.may_vouch(url))
+    certificate = await call.request.app[CERTIFICATES].fetch(url)
+    if certificate is None:  # SNS brings it again, which it does not do with what is refused
+        raise CertificateAway(retry_after=CERTIFICATE_SECONDS)
+    _refuse_unless(genuine=signatures.of_sns(said, certificate, call.settings.sns_topics, now=datetime.now(UTC)))
     return await _keep(call, "ses", {str(said["MessageId"]): text})
 
 
@@ -137,7 +145,7 @@ def _endpoint(method: str, path: str, handle: Any, summary: str, **others: Any) 
         tag=PROVIDERS,
         scopes=None,
         answers=others.pop("answers", {204: None}),
-        problems=(Forbidden, BodyTooLarge, RequestTimeout, MalformedRequest),
+        problems=(Forbidden, BodyTooLarge, RequestTimeout, MalformedRequest, *others.pop("problems", ())),
         **others,
     )
 
@@ -172,6 +180,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _endpoint("POST", "brevo/{secret}", from_brevo, "Take a report from Brevo", takes=("application/json",)),
     _endpoint("POST", "sendgrid", from_sendgrid, "Take reports from SendGrid", takes=("application/json",)),
     _endpoint(
-        "POST", "ses", from_ses, "Take a report of Amazon SES from SNS", takes=("text/plain", "application/json")
+        "POST",
+        "ses",
+        from_ses,
+        "Take a report of Amazon SES from SNS",
+        takes=("text/plain", "application/json"),
+        problems=(CertificateAway,),
     ),
 )

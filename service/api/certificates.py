@@ -21,13 +21,13 @@ class Certificates:
         self._known: dict[str, tuple[bytes, float]] = {}
 
     async def fetch(self, url: str) -> bytes | None:
-        """The certificate at an address; None where none of SNS can be, or nobody answers."""
+        """The certificate at an address; None where none of SNS can be, nobody answers, or something else is there."""
         if not signatures.may_vouch(url):
             return None
         certificate, since = self._known.get(url, (None, 0.0))
         if certificate is None or time.monotonic() - since > FRESH_SECONDS:
             certificate = await self._ask(url)
-            if certificate is None:
+            if certificate is None or not signatures.is_certificate(certificate):
                 return None
             if len(self._known) >= MOST:
                 self._known.clear()

@@ -21,6 +21,7 @@ from service.messages.words import WORDS, Words
 from service.settings import Settings
 
 LONGEST_ORDER = 16  # symbols of an order's number that a text message names
+SAID_TO_ALL = frozenset({"opted_out"})  # in the same words to customers and delegates
 SHORTEST = 10  # symbols that stay of a name that does not fit a text message
 LONGEST_SUBJECT = 200
 
@@ -144,7 +145,7 @@ def _sender(email_from: str) -> str:
 
 def _text_message(row: Row, known: dict[str, Any], fill: Fill) -> str:
     """The words for a phone, in one segment if names can be shortened to that."""
-    delegate = row["person"] == "delegate"
+    delegate = row["person"] == "delegate" and row["kind"] not in SAID_TO_ALL
     names = {
         "shop": gsm.spelled(known["shop"]),
         "place": gsm.spelled(known["store"]) if known["store"] != known["shop"] else "",

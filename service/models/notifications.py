@@ -74,10 +74,11 @@ class DeadNotifications(Told):
 
 
 class Reply(Told):
-    """What a customer wrote back; `stop`: they want no more messages on this channel."""
+    """What a customer or their delegate wrote back; `stop`: they want no more messages on this channel."""
 
     id: UUID
     channel: By
+    person: Person
     body: str | None
     stop: bool
     received_at: Moment

@@ -1,4 +1,4 @@
-"""The page behind the link in reminders: no more of them, please; and back."""
+"""The page behind the link in reminders: no more of them, no more texts, no more e-mails, please; and back."""
 
 from functools import partial
 from http import HTTPStatus
@@ -21,7 +21,7 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 async def look(call: Call[None]) -> Answer | web.Response:
-    """Whether they are reminded: a page with one button, or JSON. Mail programs look at links, so it stops nothing."""
+    """What they are told: a page with a button each, or JSON. Mail programs look at links, so it stops nothing."""
     language = spelling.language(
         call.request.query.get("lang", call.request.headers.get("Accept-Language", "")), call.settings.default_locale
     )
@@ -33,20 +33,28 @@ async def look(call: Call[None]) -> Answer | web.Response:
     except UnknownReservation:
         if not wants_page(call):
             raise
-        return show(status=HTTPStatus.NOT_FOUND, reminders=None, token="")
-    return show(reminders=seen.reminders, token=call.part("token")) if wants_page(call) else Answer(seen)
+        return show(status=HTTPStatus.NOT_FOUND, seen=None, token="")
+    return show(seen=seen, token=call.part("token")) if wants_page(call) else Answer(seen)
 
 
 async def act(call: Call[None]) -> Answer | web.Response:
-    """Remind them no more, or again: by JSON, by the page's form, or by the button of a mail program."""
+    """Tell them no more, or again: by JSON, by the page's form, or by the button of a mail program."""
     by_form = call.request.content_type in FORMS
     if by_form:
         body = checked(RemindersBody.model_validate, await _form(call.request))
     else:
         body = await read_body(call.request, RemindersBody, optional=True)
-    change = reminders.resume if body.reminders else reminders.stop
+    channels = {"email": body.email, "sms": body.sms}
+    nothing_said = {body.reminders, *channels.values()} == {None}
     async with transaction(call.pool) as db:
-        await change(db, call.part("token"), links=call.links, opt_outs=OptOuts(call.settings))
+        await reminders.choose(
+            db,
+            call.part("token"),
+            reminders=False if nothing_said else body.reminders,
+            channels=channels,
+            links=call.links,
+            opt_outs=OptOuts(call.settings),
+        )
     if by_form and body.one_click is None:  # a mail program follows no redirection
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": call.request.path_qs})
     return Answer(await _seen(call))
@@ -60,7 +68,8 @@ async def _form(request: web.Request) -> dict[str, str]:
 async def _seen(call: Call[None]) -> RemindersSeen:
     async with connection(call.pool) as db:
         wanted = await reminders.wanted(db, call.part("token"), links=call.links, opt_outs=OptOuts(call.settings))
-    return RemindersSeen(reminders=wanted)
+    channels = {channel: wanted.channels.get(channel) for channel in ("email", "sms")}
+    return RemindersSeen(reminders=wanted.reminders, **channels)
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -68,7 +77,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path=PATH,
         handle=look,
-        summary="Whether the customer is reminded",
+        summary="What the customer is told",
         tag="Customer",
         scopes=None,
         answers={200: RemindersSeen},
@@ -78,7 +87,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST",
         path=PATH,
         handle=act,
-        summary="No more reminders, or reminders again",
+        summary="No more reminders, text messages or e-mails, or all of it again",
         tag="Customer",
         scopes=None,
         takes=("application/json", *FORMS),

@@ -56,6 +56,7 @@ with due as (
     select n.id, n.doubts,
            case when n.address is null then 'forgotten'
                 when n.kind = 'opted_out' then null
+                when n.person = 'delegate' and left(n.address, 21) is distinct from left(r.delegate_phone, 21) then 'delegate_changed'
                 when n.kind = 'short' and (r.answer_by is null or r.answer_by <= now()) then 'answered'
                 when exists (select from event newer
                               where newer.store_id = e.store_id and newer.reservation_id = e.reservation_id and newer.type = e.type

@@ -297,7 +297,8 @@ async def written_back(shop: Shop, phone: str, text: str) -> None:
 
 async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 3)
-    ready = await shop.ready("tea", 1, customer=BY_PHONE)
+    delegate = {"name": "Noé", "phone": "+33639980078"}
+    ready = await shop.ready("tea", 1, customer=BY_PHONE, delegate=delegate)
     await shop.ready("tea", 1)
     await tell(shop)
     await written_back(shop, BY_PHONE["phone"], "J'arrive à 18 h")
@@ -309,11 +310,14 @@ async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters
     await expect(page.get_by_test_id("replies")).to_contain_text("J'arrive à 18 h")
     await written_back(shop, BY_PHONE["phone"], "Plutôt <b>19 h</b>")  # told while it is open
     await expect(page.get_by_test_id("replies")).to_contain_text("Plutôt <b>19 h</b>")
+    await written_back(shop, delegate["phone"], "Je passe à sa place")
+    theirs = page.get_by_test_id("replies").get_by_role("listitem").filter(has_text="Je passe à sa place")
+    await expect(theirs).to_contain_text("De la personne qui peut la retirer")
     await written_back(shop, BY_PHONE["phone"], "STOP")
     await expect(page.get_by_test_id("replies")).to_contain_text("Ne veut plus de SMS")
     await axe(page)
     await page.get_by_text("Historique de la commande").click()
-    await expect(page.locator(".rows")).to_contain_text("Le client a répondu")
+    await expect(page.locator(".rows")).to_contain_text("Réponse reçue")
     await shop.collect(ready)
     await expect(lane(page, "ready")).to_have_count(1)
     await page.reload()

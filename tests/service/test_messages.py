@@ -22,6 +22,8 @@ from tests.shop import settings_for
 
 KINDS = get_args(Kind)
 LANGUAGES = sorted(WORDS.languages)
+TEXTS = sorted({file.name.removesuffix(".sms.txt") for file in WORDS.folder.glob("*/*.sms.txt")})
+"""Every text message that there are words for: a kind, or a kind and whom it is for."""
 LINK = "https://retrait.atelier-lumiere.fr/p/2222H7K3F2BCDFGHJKNPRSTV"
 
 REAL = {
@@ -112,11 +114,12 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_message_fits_one_text_message(kind: str, locale: str) -> None:
-    text = write(row(kind, "sms", locale), settings=settings()).text
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_message_fits_one_text_message(name: str, locale: str) -> None:
+    kind, _, person = name.partition(".")
+    text = write(row(kind, "sms", locale, person=person or "customer"), settings=settings()).text
     cost = gsm.septets(text)
-    assert cost is not None, f"{kind} leaves the alphabet: {text}"
+    assert cost is not None, f"{name} leaves the alphabet: {text}"
     assert cost <= gsm.SEGMENT, f"{cost}: {text}"
     assert gsm.segments(text) == 1
     assert text.startswith("Atelier Lumière")
@@ -168,13 +171,22 @@ def test_a_long_name_is_shortened_rather_than_paid_twice() -> None:
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)
-def test_no_order_that_words_stumble_over_costs_a_second_text_message(locale: str) -> None:
-    for kind in KINDS:
-        for person in ("customer", "delegate") if kind == "ready" else ("customer",):
-            for example, found in examples.rows(kind, "sms", locale, settings=settings(), person=person):
-                text = write(found, settings=settings()).text
-                assert gsm.segments(text) == 1, f"{kind} {person}, {example}: {text}"
-                assert (gsm.septets(text) or 999) <= gsm.SEGMENT, f"{kind} {person}, {example}: {text}"
+@pytest.mark.parametrize("retailer", [REAL["retailer"], "Grands Magasins du Vieux-Port!"])
+def test_no_order_that_words_stumble_over_costs_a_second_text_message(locale: str, retailer: str) -> None:
+    ours = settings(retailer=retailer)
+    for name in TEXTS:
+        kind, _, person = name.partition(".")
+        for example, found in examples.rows(kind, "sms", locale, settings=ours, person=person or "customer"):
+            text = write(found, settings=ours).text
+            assert gsm.segments(text) == 1, f"{name}, {example}: {text}"
+            assert (gsm.septets(text) or 999) <= gsm.SEGMENT, f"{name}, {example}: {text}"
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_a_delegate_s_opting_out_is_confirmed_in_the_words_for_everybody(locale: str) -> None:
+    ours = settings()
+    letters = [write(row("opted_out", "sms", locale, person=who), settings=ours) for who in ("delegate", "customer")]
+    assert letters[0].text == letters[1].text
 
 
 def test_names_are_spelled_within_the_alphabet() -> None:
@@ -346,7 +358,8 @@ def test_moments_are_written_as_people_write_them() -> None:
 
 def test_every_language_has_the_same_messages() -> None:
     names = {name: {file.name for file in (WORDS.folder / name).iterdir()} for name in LANGUAGES}
-    assert names["fr"] == names["en"]
+    assert all(files == names["fr"] for files in names.values())
+    assert {"opted_out", *KINDS} == {name.partition(".")[0] for name in TEXTS}
     for kind in KINDS:
         assert {f"{kind}.subject.txt", f"{kind}.txt", f"{kind}.html", f"{kind}.sms.txt"} <= names["fr"]
 

@@ -7,10 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from service import events, message_policies, notifications, sendings
+from service import changes, events, message_policies, notifications, sendings
+from service.callers import CUSTOMER
 from service.database import Pool, transaction
 from service.errors import NothingToSend, UnknownReservation
 from service.models.notifications import Kind
+from service.models.steps import ChangeBody
 from service.opt_outs import OptOuts
 from service.sendings import Attempt, Fate
 from tests.shop import Shop
@@ -80,6 +82,26 @@ async def test_the_delegate_is_told_when_it_is_ready(tea: Shop) -> None:
         ("customer", "camille@atelier.example"),
         ("delegate", "+33639980002"),
     ]
+
+
+async def test_who_is_no_longer_to_collect_it_gets_no_code(tea: Shop) -> None:
+    noe = {"name": "Noé", "phone": "+33639980002"}
+    same, other, nobody = [await tea.ready("tea", 1, customer=BY_MAIL, delegate=noe) for _ in range(3)]
+    await tell(tea)
+    for ready, delegate in (
+        (same, noe | {"name": "Noé Martin"}),
+        (other, noe | {"phone": "+33639980003"}),
+        (nobody, None),
+    ):
+        async with transaction(tea.pool) as db:
+            body = ChangeBody.model_validate({"delegate": delegate})
+            await changes.change(db, "lyon", UUID(ready["id"]), body, caller=CUSTOMER, links=tea.links)
+    assert [(row["reservation_id"], row["address"]) for row in await claim_all(tea, "sms")] == [
+        (UUID(same["id"]), noe["phone"])
+    ]
+    assert [found for found in await states(tea.pool) if found[1] == "suppressed"] == [
+        ("ready", "suppressed", "delegate_changed")
+    ] * 2
 
 
 async def test_relaying_again_owes_nothing_twice(tea: Shop) -> None:

@@ -90,6 +90,8 @@ def test_keys_rotate() -> None:
 def test_an_address_is_found_by_its_prefix_whatever_key_sealed_it() -> None:
     both = Sealer((NEW, OLD))
     for keys in ((NEW,), (OLD,)):
+        phone = Sealer(keys).close("phone", "+33639980077", new_id()) or ""
+        assert phone[:PREFIX_LENGTH] in both.prefixes("+33639980077")
         closed = Sealer(keys).close("email", "Zoe@Atelier.example", new_id()) or ""
         assert closed[:PREFIX_LENGTH] in both.prefixes("zoe@atelier.example ")
         assert closed[:PREFIX_LENGTH] not in both.prefixes("zoe2@atelier.example")

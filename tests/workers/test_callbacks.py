@@ -9,6 +9,7 @@ import pytest
 
 from service import callbacks, replies, sendings
 from service.database import transaction
+from service.messages.letters import write
 from service.opt_outs import OptOuts
 from service.sendings import Fate
 from tests.service.test_notifications import BOTH, attempt_of, claim_all, states, tell
@@ -187,13 +188,23 @@ async def test_what_nobody_understands_is_kept_and_stops_nothing(shop: Shop, pro
     assert await call(shop, "twilio", form, event="e2") == "nobody_s_reply"
 
 
+async def test_what_breaks_its_reader_stands_before_no_other(shop: Shop, told: dict[str, UUID]) -> None:
+    async with transaction(shop.pool) as db:
+        body = json.dumps({"event": 7, "tag": str(told["email"])})
+        await callbacks.keep(db, "brevo", {"e0": body})
+    assert await call(shop, "twilio", urlencode({"From": PHONE, "Body": "bonjour", "MessageSid": "SM2"})) == "reply"
+    kept = await shop.pool.fetchrow("select outcome, body from callback where event_id = 'e0'")
+    assert kept is not None
+    assert tuple(kept) == ("not_understood", body)
+
+
 async def test_what_was_understood_is_not_kept(shop: Shop, told: dict[str, UUID]) -> None:
     await call(shop, "twilio", urlencode({"From": PHONE, "Body": "Je viens samedi", "MessageSid": "SM2"}))
     assert await shop.pool.fetchval("select body from callback") is None
 
 
 async def replied(shop: Shop, text: str, **others: str) -> str:
-    form = urlencode({"From": PHONE, "To": "+33700000000", "Body": text, "MessageSid": f"SM-{text}", **others})
+    form = urlencode({"From": PHONE, "To": "+33700000000", "Body": text, "MessageSid": f"SM-{text}"} | others)
     return await call(shop, "twilio", form, event=f"SM-{text}")
 
 
@@ -211,8 +222,8 @@ async def test_a_reply_reaches_the_store_of_the_newest_open_order(shop: Shop, to
 
 
 async def test_stop_opts_out_and_is_confirmed_once(shop: Shop, told: dict[str, UUID]) -> None:
-    for _ in range(2):
-        assert await replied(shop, "Stop") == "reply"
+    for word in ("Stop", "STOP", "Arret"):
+        assert await replied(shop, word) == "reply"
     async with transaction(shop.pool) as db:
         assert await OptOuts(shop.settings).is_out(db, "sms", PHONE)
     [row] = await claim_all(shop, "sms")
@@ -236,6 +247,43 @@ async def test_stop_of_somebody_unknown_counts(shop: Shop) -> None:
     assert await replied(shop, "STOP") == "nobody_s_reply"
     async with transaction(shop.pool) as db:
         assert await OptOuts(shop.settings).is_out(db, "sms", PHONE)
+
+
+DELEGATE = {"name": "Noé Martin", "phone": "+33639980078"}
+
+
+@pytest.fixture
+async def named(shop: Shop) -> UUID:
+    """An order that a delegate was told to collect, who has had one of their own before."""
+    await shop.stock("tea", 5)
+    await shop.collected("tea", 1, customer={"name": "Noé Martin", "phone": DELEGATE["phone"]})
+    ready = await shop.ready("tea", 1, customer=BOTH, delegate=DELEGATE)
+    await tell(shop)
+    return UUID(ready["id"])
+
+
+async def test_a_delegate_s_words_reach_the_store_of_the_order_they_are_to_collect(shop: Shop, named: UUID) -> None:
+    assert await replied(shop, "J'arrive dans une heure", From=DELEGATE["phone"]) == "reply"
+    async with transaction(shop.pool) as db:
+        [reply] = await replies.of_reservation(db, "lyon", named, links=shop.links)
+    assert (reply.person, reply.body) == ("delegate", "J'arrive dans une heure")
+    event = await shop.pool.fetchval("select data from event where type = 'reply.received'")
+    assert event == {"reply": str(reply.id), "channel": "sms", "person": "delegate", "stop": False}
+    assert await replied(shop, "Merci", From=BOTH["phone"]) == "reply"
+    async with transaction(shop.pool) as db:
+        written = await replies.of_open_orders(db, "lyon", links=shop.links)
+    assert [(one.reservation, one.person) for one in written] == [(named, "customer"), (named, "delegate")]
+
+
+async def test_a_delegate_s_stop_opts_their_number_out_and_is_confirmed_to_them(shop: Shop, named: UUID) -> None:
+    assert await replied(shop, "STOP", From=DELEGATE["phone"]) == "reply"
+    confirmed = [row for row in await claim_all(shop, "sms") if row["kind"] == "opted_out"]
+    assert [(row["person"], row["address"]) for row in confirmed] == [("delegate", DELEGATE["phone"])]
+    assert write(confirmed[0], settings=shop.settings).text.startswith("Atelier lyon : c'est noté")
+    kept = await shop.pool.fetchval("select address from notification where kind = 'opted_out'")
+    assert "980078" not in kept  # sealed, as all that is known of delegates
+    async with transaction(shop.pool) as db:
+        assert await OptOuts(shop.settings).among(db, "sms", [DELEGATE["phone"], BOTH["phone"]]) == {DELEGATE["phone"]}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import aiohttp
@@ -19,6 +19,7 @@ from demo.servers import Postgres, Valkey, free_port
 from service import keys
 from service.callers import Scope
 from service.database import transaction
+from tests.service.api.test_callbacks import signed
 from tests.service.test_privacy import dump
 from tests.service.test_processes import ROOT, alive, environment
 from tests.service.test_webhooks import listen
@@ -40,6 +41,7 @@ PEOPLE: dict[str, Any] = {
 }
 HEARD = ("canary", "zo\\u00e9", "63998007", "39 98 00 7")
 ONE = "/v1/stores/lyon/reservations"
+TWILIO, SECRET = "t" * 32, "secret-canary-" + "s" * 16
 
 
 def heard(text: str, *codes: str) -> list[str]:
@@ -67,6 +69,15 @@ class Door:
             self.refusals.append(said)
         return json.loads(said) if "json" in answer.content_type else said
 
+    async def call(
+        self, path: str, body: str, signature: str = "", *, media: str = "application/x-www-form-urlencoded"
+    ) -> None:
+        """Call back, as a provider does."""
+        headers = {"Content-Type": media, "X-Twilio-Signature": signature}
+        async with self.session.post(self.url + path, data=body, headers=headers) as answer:
+            if answer.status >= 400:
+                self.refusals.append(await answer.text())
+
 
 @pytest.fixture
 async def door(shop: Shop, scratch: Path, valkey: Valkey) -> AsyncIterator[tuple[Door, Path]]:
@@ -75,6 +86,7 @@ async def door(shop: Shop, scratch: Path, valkey: Valkey) -> AsyncIterator[tuple
     async with transaction(shop.pool) as db:
         _, key = await keys.create(db, "web shop", list(Scope))
     told = environment(str(shop.settings.database_url), port) | {"LOG_LEVEL": "debug", "REDIS_URL": valkey.url}
+    told |= {"TWILIO_TOKEN": TWILIO, "CALLBACK_SECRET": SECRET}
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service"), cwd=ROOT, env=told, stdout=out, stderr=out
@@ -118,6 +130,34 @@ async def refused(door: Door, shop: Shop, held: dict[str, Any]) -> None:
         assert (await door.ask("POST", ONE, {**order, "order_ref": "boom"}))["status"] == 500
     await shop.pool.execute("alter table reservation rename column no_note to note")
     await shop.pool.execute("alter table reservation drop constraint boom")
+
+
+async def called_back(door: Door, shop: Shop) -> None:
+    """Receipts and replies, genuine and forged, and what nobody understands; until the worker has read it all."""
+    phone, delegate, email = PEOPLE["customer"]["phone"], PEOPLE["delegate"]["phone"], PEOPLE["customer"]["email"]
+    id = await shop.pool.fetchval("select id from notification limit 1")
+    for n, form in enumerate((
+        {"From": phone, "Body": "Canary arrive à 18 h"},
+        {"From": delegate, "Body": "Noé Canary : STOP ? 06 39 98 00 78"},
+        {"From": delegate, "Body": "STOP"},
+        {"To": phone, "MessageStatus": "undelivered", "ErrorCode": "21610", "Canary": "Zoé Canary"},
+        {"From Canary": phone},
+    )):  # fmt: skip
+        path, said = f"/callbacks/twilio?id={id}", {"MessageSid": f"SM{n}"} | form
+        await door.call(path, urlencode(said), signed(path, said, TWILIO, "http://shop.example"))
+        await door.call(path, urlencode(said), "forged by Canary")
+    brevo, ovh = (f"/callbacks/{provider}/{SECRET}" for provider in ("brevo", "ovh"))
+    for text in (
+        {"event": "hard_bounce", "email": email, "tag": str(id), "reason": "Zoé Canary is unknown"},
+        {"event": {"canary": email}, "tag": str(id)},
+        {"event": 63998007, "email": email, "tag": str(id)},
+    ):
+        await door.call(brevo, json.dumps(text), media="application/json")
+    await door.call(brevo, "{canary", media="application/json")
+    for place in (ovh, f"{ovh}canary"):
+        await door.ask("GET", f"{place}?id=9&senderid={quote(phone)}&message={quote('Zoé Canary')}")
+        await door.ask("GET", f"{place}?canary={quote(email)}")
+    await until(lambda: shop.pool.fetchval("select count(*) >= 10 and count(look_at) = 0 from callback"))
 
 
 async def listened(door: Door) -> str:
@@ -172,6 +212,7 @@ async def live(shop: Shop, api: Door, worker: Start, mail: MailServer, settings:
     await api.ask("POST", f"{ONE}/{held['id']}/collect", {"code": held["pickup_code"]})
     await api.ask("POST", f"{ONE}/{held['id']}/undo", {"reason": "Zoé Canary forgot her bag"})
     await api.ask("POST", f"{ONE}/{held['id']}/collect", {"checked_by": "carte de Zoé Canary"})
+    await called_back(api, shop)
     await until(lambda: mail.mailbox.taken)
     return held | {"said": lambda: first.said() + second.said()}
 
@@ -208,6 +249,7 @@ async def forgotten(shop: Shop, postgres: Postgres, codes: tuple[str, str]) -> N
     """When its time is over, the canary is in no backup either, and every unit is still accounted for."""
     assert heard(await dump(postgres), *codes)
     await shop.pool.execute("update reservation set ended_at = ended_at - interval '31 days'")
+    await shop.pool.execute("update callback set received_at = received_at - interval '31 days'")
     await shop.pool.execute("update idempotency set created_at = created_at - interval '9 days'")
     while await tidy(shop.pool, shop.settings):
         pass

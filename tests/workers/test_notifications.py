@@ -106,6 +106,23 @@ async def test_what_the_carrier_never_got_is_sent(shop: Shop) -> None:
     assert (len(carrier.given), carrier.asked) == (4, 3)
 
 
+async def test_who_stood_still_after_the_beginning_leaves_it_to_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await orders(shop, 1)
+    await tell(shop)
+    slow, quick = Moody([], found=False), Moody([], found=False)
+    with monkeypatch.context() as still:
+        still.setattr("workers.notifications.PROMPT_SECONDS", -1.0)
+        await send(shop, slow)
+    assert (await fate(shop), slow.given) == (("sending", None), [])
+    await shop.pool.execute("update notification set lease_until = now()")
+    assert await recover(shop.pool) == 1
+    quick.given = await shop.pool.fetchval("select array[id || '@localhost.example'] from notification")
+    await send(shop, quick)
+    assert (await fate(shop), quick.given[1:]) == (("accepted", None), quick.given[:1])
+
+
 async def test_where_nobody_can_tell_it_is_sent_once_more_and_the_same(shop: Shop) -> None:
     await orders(shop, 1)
     await tell(shop)

@@ -68,6 +68,7 @@ def _ovh(settings: Settings) -> Ovh:
         secret=_secret(settings.ovh_application_secret, "OVH_APPLICATION_SECRET"),
         consumer=_secret(settings.ovh_consumer_key, "OVH_CONSUMER_KEY"),
         replies=settings.ovh_replies,
+        number=settings.ovh_number,
     )
 
 

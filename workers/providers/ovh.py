@@ -31,55 +31,78 @@ class Ovh:
     doubt_seconds = 150.0
 
     def __init__(
-        self, url: str, *, service: str, key: str, secret: str, consumer: str, replies: bool, seconds: float = SECONDS
+        self,
+        url: str,
+        *,
+        service: str,
+        key: str,
+        secret: str,
+        consumer: str,
+        replies: bool = False,
+        number: str = "",
+        seconds: float = SECONDS,
     ) -> None:
         self._api = Api(url, headers={"X-Ovh-Application": key, "X-Ovh-Consumer": consumer}, seconds=seconds)
         self._secret = secret
         self._consumer = consumer
         self._service = f"/sms/{service}"
+        self._number = f"{self._service}/virtualNumbers/{number}" if number else ""
         self._replies = replies
         self._ahead = 0  # seconds that their clock is ahead of ours
         self._compared_at = -CLOCK_SECONDS
 
     async def send(self, letter: Letter) -> str:
-        """Hand it over as a job of its own; OVHcloud's number for it.
-
-        OVHcloud blocks links from its number that can be replied to: what holds one goes out from the sender.
-        """
-        replies = self._replies and not letter.has_link
-        job: dict[str, Any] = {
-            "message": letter.text,
-            "receivers": [letter.recipient],
-            "charset": "UTF-8",
-            "coding": "7bit" if gsm.septets(letter.text) is not None else "8bit",
-            "class": "phoneDisplay",
-            "noStopClause": True,  # nothing here is advertising
-            "priority": "high",
-            "validityPeriod": VALID_MINUTES,
-            "senderForResponse": replies,
-            "tag": letter.tag,
-        }
-        if not replies:
-            job["sender"] = letter.sender
-        said = await self._ask("POST", f"{self._service}/jobs", job)
+        """Hand it over as a job of its own; OVHcloud's number for it."""
+        said = await self._ask("POST", f"{self._number or self._service}/jobs", self._job(letter))
         if not said.done:  # of us, of our rights and credits: it can be mended
             raise NotNow(f"ovh_{said.status}")
         if said.at("/invalidReceivers"):
             raise Refused("ovh_invalid_receiver")
         return said.name_at("/ids/0")
 
+    def _job(self, letter: Letter) -> dict[str, Any]:
+        """What it is to do. From a virtual number everything goes out, and everybody can reply.
+
+        From its short number OVHcloud blocks links: with `replies`, what holds one goes out from the sender.
+        """
+        job: dict[str, Any] = {
+            "message": letter.text,
+            "receivers": [letter.recipient],
+            "charset": "UTF-8",
+            "coding": "7bit" if gsm.septets(letter.text) is not None else "8bit",
+            "class": "phoneDisplay",
+            "priority": "high",
+            "validityPeriod": VALID_MINUTES,
+            "tag": letter.tag,
+        }
+        if self._number:
+            return job
+        job["noStopClause"] = True  # nothing here is advertising
+        job["senderForResponse"] = self._replies and not letter.has_link
+        if not job["senderForResponse"]:
+            job["sender"] = letter.sender
+        return job
+
     async def look_up(self, letter: Letter) -> str | None:
         """Its number, among what was sent with its tag, and among the jobs that have not left yet.
 
-        Where more of them wait than can be looked at, nobody knows yet.
+        Both from the service and from its virtual number: the setting may have changed since. Where more of them wait
+        than can be looked at, nobody knows yet.
         """
-        said = await self._ask("GET", f"{self._service}/outgoing?tag={letter.tag}")
+        for place in filter(None, (self._number, self._service)):
+            ref = await self._look_up(place, letter)
+            if ref is not None:
+                return ref
+        return None
+
+    async def _look_up(self, place: str, letter: Letter) -> str | None:
+        said = await self._ask("GET", f"{place}/outgoing?tag={letter.tag}")
         for sent in said.list_at(""):
             return str(sent)
-        said = await self._ask("GET", f"{self._service}/jobs")
+        said = await self._ask("GET", f"{place}/jobs")
         jobs = said.list_at("")
         for job in jobs[-MOST_JOBS:]:
-            waiting = await self._ask("GET", f"{self._service}/jobs/{job}")
+            waiting = await self._ask("GET", f"{place}/jobs/{job}")
             same = waiting.at("/receiver") == letter.recipient and waiting.at("/message") == letter.text
             if same and not is_earlier(waiting.at("/creationDatetime"), letter):
                 return str(job)

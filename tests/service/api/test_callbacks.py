@@ -5,11 +5,12 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -164,6 +165,42 @@ async def test_amazon_is_believed_by_its_certificate(api: Api, monkeypatch: pyte
     assert CERTIFICATES is not None
 
 
+@pytest.mark.parametrize(
+    "said", ["<html>Busy</html>", "", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+async def test_a_page_in_place_of_the_certificate_is_not_remembered_and_sns_comes_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    answers = [said.encode(), _elliptic(), certificate()]
+
+    async def ask(_self: Certificates, _url: str) -> bytes:
+        return answers.pop(0)
+
+    monkeypatch.setattr(Certificates, "_ask", ask)
+    assert [(await by_sns(api, sns())).status for _ in range(3)] == [503, 503, 204]
+    assert answers == []
+
+
+def _elliptic() -> bytes:
+    """A certificate, and none with which SNS signs."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, KEY.public_key(), 1, now, now + timedelta(days=1))
+    return made.sign(KEY, SHA256()).public_bytes(Encoding.PEM)
+
+
+async def test_a_moment_beyond_all_time_is_refused_like_any_other(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(_self: Certificates, _url: str) -> bytes:
+        return certificate()
+
+    monkeypatch.setattr(Certificates, "_ask", ask)
+    assert (await by_sns(api, {**sns(), "Timestamp": "0001-01-01T00:00:00+23:00"})).status == 403
+    headers = by_sendgrid(EVENTS) | {"X-Twilio-Email-Event-Webhook-Timestamp": "9" * 400}
+    told = await api.request("POST", "/callbacks/sendgrid", data=EVENTS, key="", headers=headers)
+    assert told.status == 403
+    assert await kept(api) == []
+
+
 @pytest.mark.parametrize("provider", ["ovh", "brevo"])
 async def test_who_signs_nothing_must_know_the_address(api: Api, provider: str) -> None:
     body = json.dumps({"msg_status": "delivered", "messageId": 1, "to": "33639980001"})
@@ -183,6 +220,12 @@ async def test_ovh_calls_with_a_query(api: Api) -> None:
         told = await api.get(f"/callbacks/ovh/{SECRET}?id=17&ptt={ptt}&description=1", key="")
         assert (told.status, told.text) == (200, "")
     assert len(await kept(api)) == 2
+
+
+async def test_a_query_is_kept_as_it_came_whatever_is_in_it(api: Api) -> None:
+    path = f"/callbacks/ovh/{SECRET}?id=%00&message=100%2541%20%26+%2B&senderid=0033639980001"
+    assert (await api.get(path, key="")).status == 200
+    assert await api.pool.fetchval("select query from callback") == path.partition("?")[2]
 
 
 async def test_without_settings_nobody_is_believed(pool: Pool, database_url: str) -> None:

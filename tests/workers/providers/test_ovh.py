@@ -16,6 +16,7 @@ from workers.providers.carrier import InDoubt, NotNow, Refused
 from workers.providers.ovh import MOST_JOBS, Ovh
 
 KEY, SECRET, CONSUMER = "k" * 16, "s" * 32, "c" * 32
+NUMBER = "+33639980099"
 AHEAD = 500  # seconds
 
 
@@ -24,6 +25,7 @@ class Books:
 
     def __init__(self) -> None:
         self.sent: dict[int, str] = {}
+        self.places: dict[int, str] = {}
         self.jobs: dict[int, dict[str, str]] = {}
         self.invalid: list[str] = []
 
@@ -33,7 +35,9 @@ class Books:
         self.check(asked)
         if asked.method == "POST":
             if not self.invalid:
-                self.sent[len(self.sent) + 100] = asked.json["tag"]
+                id = len(self.sent) + 100
+                self.sent[id] = asked.json["tag"]
+                self.places[id] = asked.path.removeprefix("/1.0/sms/sms-ab12345-1").removesuffix("/jobs")
             return {
                 "ids": list(self.sent)[-1:],
                 "invalidReceivers": self.invalid,
@@ -41,9 +45,12 @@ class Books:
                 "totalCreditsRemoved": 1,
                 "tag": asked.json["tag"],
             }
-        if asked.path == "/1.0/sms/sms-ab12345-1/outgoing":
-            return [id for id, tag in self.sent.items() if tag == asked.query["tag"]]
-        if asked.path == "/1.0/sms/sms-ab12345-1/jobs":
+        place, _, what = asked.path.removeprefix("/1.0/sms/sms-ab12345-1").rpartition("/")
+        if place not in {"", f"/virtualNumbers/{NUMBER}", "/jobs", f"/virtualNumbers/{NUMBER}/jobs"}:
+            return {"message": "This service does not exist"}
+        if what == "outgoing":
+            return [id for id, tag in self.sent.items() if (place, tag) == (self.places[id], asked.query["tag"])]
+        if what == "jobs":
             return list(self.jobs)
         return self.jobs[int(asked.path.rpartition("/")[2])]
 
@@ -68,7 +75,7 @@ async def server(books: Books) -> AsyncIterator[Exchange]:
         yield server
 
 
-def made(server: Exchange, *, replies: bool = False) -> Ovh:
+def made(server: Exchange, *, replies: bool = False, number: str = "") -> Ovh:
     return Ovh(
         f"{server.url}/1.0",
         service="sms-ab12345-1",
@@ -76,6 +83,7 @@ def made(server: Exchange, *, replies: bool = False) -> Ovh:
         secret=SECRET,
         consumer=CONSUMER,
         replies=replies,
+        number=number,
         seconds=0.5,
     )
 
@@ -114,6 +122,28 @@ async def test_a_link_goes_out_from_the_sender_since_the_number_may_carry_none(s
     assert ["retrait.atelier-lumiere.fr/p/" in job["message"] for job in jobs] == [True, True, True, False]
     assert [job["senderForResponse"] for job in jobs] == [False, False, False, True]
     assert ["sender" in job for job in jobs] == [True, True, True, False]
+
+
+async def test_from_a_virtual_number_everything_goes_out_and_can_be_replied_to(server: Exchange) -> None:
+    carrier = made(server, number=NUMBER)
+    for kind in ("ready", "cancelled"):
+        await carrier.send(write(row(kind, "sms"), settings=settings()))
+    await carrier.close()
+    assert {asked.path for asked in server.sent} == {f"/1.0/sms/sms-ab12345-1/virtualNumbers/{NUMBER}/jobs"}
+    described = {"message", "receivers", "charset", "coding", "class", "priority", "validityPeriod", "tag"}
+    assert all(set(asked.json) == described for asked in server.sent)
+
+
+async def test_a_doubt_is_cleared_wherever_it_was_sent_from(server: Exchange, books: Books) -> None:
+    by_name, by_number = made(server), made(server, number=NUMBER)
+    again = replace(TEXT, revivals=1)
+    assert (await by_name.send(TEXT), await by_number.send(again)) == ("100", "101")
+    assert (await by_number.look_up(TEXT), await by_number.look_up(again)) == ("100", "101")
+    assert await by_name.look_up(again) is None
+    books.jobs[7] = {"receiver": TEXT.recipient, "message": "another"}
+    assert await by_number.look_up(replace(TEXT, text="another", revivals=2)) == "7"
+    await by_name.close()
+    await by_number.close()
 
 
 async def test_a_number_that_is_none_is_refused(ovh: Ovh, books: Books) -> None:

@@ -56,7 +56,7 @@ function Replies({ card }) {
   const rows = (known ?? all ?? []).filter((reply) => reply.stop || reply.body);
   if (!rows.length) return null;
   return html`<section class="replies" aria-labelledby="replies" data-testid="replies"><h3 id="replies"><${Sign} name="message" />${say("has_replied")}</h3>
-    <ul>${rows.map((reply) => html`<li key=${reply.id}><span class="number">${when(reply.received_at, now())}</span><p>${reply.body}${reply.stop && html`<small>${say("wants_no_sms")}</small>`}</p></li>`)}</ul></section>`;
+    <ul>${rows.map((reply) => html`<li key=${reply.id}><span class="number">${when(reply.received_at, now())}</span><p>${reply.body}${reply.person === "delegate" && html`<small>${say("from_delegate")}</small>`}${reply.stop && html`<small>${say("wants_no_sms")}</small>`}</p></li>`)}</ul></section>`;
 }
 
 // The one thing to do next, and what may have to be done instead.
