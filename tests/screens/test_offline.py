@@ -72,6 +72,7 @@ async def test_a_handover_without_a_network_survives_a_reload_and_goes_out_once(
     await page.get_by_test_id("sheet-done").click()
     await expect(page.locator(".live .count")).to_contain_text("3 à envoyer")
     await axe(page)
+    assert await page.evaluate("(top => top.scrollWidth <= top.clientWidth)(document.querySelector('.top'))")
     await page.reload()
     await page.get_by_test_id("open").click()
     await expect(page.locator(".live .count")).to_contain_text("3 à envoyer")
