@@ -86,7 +86,7 @@ def stores_of(year: int) -> dict[str, dict[str, Any]]:
             preparation_minutes=30,
             parallel_orders=3,
             instructions={
-                "fr": "Premier étage ; ascenseur à gauche de l'entrée.",
+                "fr": "Premier étage ; ascenseur à gauche de l’entrée.",
                 "en": "First floor; lift to the left of the entrance.",
             },
         ),

@@ -26,7 +26,7 @@ SETTLES = 900  # milliseconds, for what moves to have come to rest
 CUSTOMERS = ("Camille Martin", "Inès Laurent", "Théo Roux", "Zoé Lambert", "Arthur Moreau", "Yanis Robert", "Léa Simon")
 Taken = tuple[str, dict[str, Any]]
 PICK: Taken = ("pick", {})
-SHELVE: Taken = ("shelve", {"shelf": "B3", "bags": 1})
+SHELVE: Taken = ("shelve", {})
 STEPS: dict[str, tuple[Taken, ...]] = {
     "confirmed": (("confirm", {}),),
     "ready": (PICK, SHELVE),  # paid in store, so confirmed at once
@@ -55,12 +55,17 @@ class Scene:
             order = await self.order(
                 number, pay_in_store=name == "ready", if_short="ask" if name == "short" else "take"
             )
+            put = {"shelf": f"{'ABC'[number % 3]}{3 + 4 * number}", "bags": 1 + number % 2}
             for step, body in STEPS[name]:
-                order = (await self.service.post(place(STORE, order["id"], step), body)).body
+                order = (
+                    await self.service.post(place(STORE, order["id"], step), put if step == "shelve" else body)
+                ).body
             self.orders.setdefault(name, order)
         short = self.orders["short"]
         found = [{"sku": short["lines"][0]["sku"], "found": 0, "reason": "not_found"}]
         await self.service.post(place(STORE, short["id"], "shelve"), {"lines": found})
+        for name, pin in (("Inès", "4071"), ("Théo", "2836"), ("Salomé", "5190")):
+            await self.service.post(f"/v1/stores/{STORE}/clerks", {"name": name, "pin": pin}, key=f"clerk {pin}")
         link = await self.service.get(f"/v1/stores/{STORE}/board/link")
         self.board = link.body["url"].removeprefix(self.service.url)
 
@@ -86,7 +91,7 @@ class Scene:
         return str(self.orders[order]["pickup_url"]).removeprefix(self.service.url)
 
 
-Act = Callable[[Page], Awaitable[Any]]
+Act = Callable[[Page, Scene], Awaitable[Any]]
 
 
 class Shot(NamedTuple):
@@ -101,20 +106,65 @@ class Shot(NamedTuple):
     whole: bool = False  # as long as the page is
 
 
-async def _enlarge(page: Page) -> None:
+async def _enlarge(page: Page, _: Scene) -> None:
     await page.locator("a.picture").click()
 
 
-async def _open_counter(page: Page) -> None:
+async def _open_counter(page: Page, _: Scene) -> None:
     await page.get_by_test_id("open").click()
 
 
-async def _open_order(page: Page) -> None:
-    await _open_counter(page)
+async def _say_who(page: Page, scene: Scene) -> None:
+    await _open_counter(page, scene)
+    await page.get_by_role("button", name="Menu").click()
+    await page.get_by_role("button", name="Qui est au comptoir").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Inès").click()
+    await page.get_by_label("Code PIN").fill("4071")
+
+
+async def _open_order(page: Page, scene: Scene) -> None:
+    await _open_counter(page, scene)
     await page.get_by_test_id("lane-ready").get_by_test_id("card").first.click()
 
 
-async def _order(page: Page) -> None:
+async def _hand_over(page: Page, scene: Scene) -> None:
+    await _open_counter(page, scene)
+    await page.get_by_test_id("lane-arrived").get_by_test_id("card").first.click()
+    await page.get_by_test_id("hand-over").click()
+    await page.get_by_role("button", name="Nom et numéro de commande").click()
+    await page.get_by_test_id("undo").wait_for()
+
+
+async def _put_away_without_a_network(page: Page, scene: Scene) -> None:
+    await _open_counter(page, scene)
+    await page.locator(".live.on").wait_for()
+    await page.context.set_offline(True)
+    await page.evaluate("() => window.dispatchEvent(new Event('online'))")  # it looks, and finds nobody
+    await page.locator(".live.off").wait_for()
+    await page.get_by_test_id("lane-preparing").get_by_test_id("card").last.click()
+    await page.get_by_test_id("shelve").click()
+    await page.get_by_test_id("shelf").fill("A12")
+    await page.get_by_test_id("sheet-done").click()
+    await page.get_by_test_id("notice").get_by_role("button", name="Fermer").click()
+    await page.get_by_test_id("panel").get_by_role("button", name="Fermer").click()
+    await page.locator(".left").evaluate("left => { left.scrollTop = 0; }")
+
+
+async def _pick_one(page: Page, scene: Scene) -> None:
+    await _open_counter(page, scene)
+    await page.get_by_test_id("tick").first.click()
+
+
+async def _one_more_is_ready(page: Page, scene: Scene) -> None:
+    await page.locator(".live", has_text="Live").or_(page.locator(".live", has_text="En direct")).wait_for()
+    order = await scene.order(len(scene.orders) + len(CUSTOMERS), pay_in_store=True)
+    scene.orders[order["id"]] = order
+    for step, body in (PICK, SHELVE):
+        await scene.service.post(place(STORE, order["id"], step), body)
+    await page.locator("li.fresh").first.wait_for()
+
+
+async def _order(page: Page, _: Scene) -> None:
     await page.frame_locator("#tablet").get_by_test_id("open").click()
     await page.frame_locator("#shop").get_by_role("button").first.click()
     await page.frame_locator("#phone").locator("#state").wait_for()
@@ -129,15 +179,20 @@ SHOTS: tuple[Shot, ...] = (
     Shot("customer-qr", lambda scene: scene.page("ready"), PHONE, act=_enlarge),
     Shot("customer-short", lambda scene: scene.page("short"), PHONE),
     Shot("customer-question", lambda scene: scene.page("collected"), PHONE),
+    Shot("counter-door", lambda _: "/counter", TABLET, who="clerk"),
+    Shot("counter-pin", lambda _: "/counter", TABLET, who="clerk", act=_say_who),
     Shot("counter", lambda _: "/counter", TABLET, who="clerk", act=_open_counter),
     Shot("counter-order", lambda _: "/counter", TABLET, "en", who="clerk", act=_open_order),
-    Shot("picking", lambda _: "/counter/picking", PHONE, who="clerk", act=_open_counter),
+    Shot("picking", lambda _: "/counter/picking", PHONE, who="clerk", act=_pick_one),
+    Shot("counter-undo", lambda _: "/counter", TABLET, who="clerk", act=_hand_over),
+    Shot("counter-history", lambda _: "/counter#history", TABLET, who="clerk", act=_open_counter),
+    Shot("counter-offline", lambda _: "/counter", TABLET, who="clerk", act=_put_away_without_a_network),
     Shot("admin-stores", lambda _: "/admin/stores", DESKTOP, who="office"),
     Shot("admin-day", lambda _: f"/admin/day?store={STORE}", DESKTOP, who="office", whole=True),
     Shot("admin-messages", lambda _: "/admin/messages", TABLET, who="office"),
     Shot("admin-webhooks", lambda _: "/admin/webhooks", TABLET, "en", who="office"),
-    Shot("board-en", lambda scene: scene.board + "&lang=en", TABLET, "en"),
-    Shot("board", lambda scene: scene.board, TELEVISION),
+    Shot("board-en", lambda scene: scene.board + "&lang=en", TABLET, "en", act=_one_more_is_ready),
+    Shot("board", lambda scene: scene.board, TELEVISION, act=_one_more_is_ready),
 )
 
 
@@ -155,7 +210,7 @@ async def take(browser: Browser, scene: Scene, shot: Shot) -> None:
         await page.fill("[name=key]", scene.key)
         await page.click("button.big")
     if shot.act is not None:
-        await shot.act(page)
+        await shot.act(page, scene)
     await page.wait_for_timeout(SETTLES)
     await page.screenshot(path=FOLDER / f"{shot.name}.png", full_page=shot.whole)
     await context.close()

@@ -22,6 +22,8 @@ STATEMENT = re.compile(
     r"|(create|drop|alter)\s+(table|index|function)\b|truncate\s+\w+)",
     re.IGNORECASE | re.DOTALL,
 )
+TYPEWRITTEN = re.compile(r"\b(?:[cdjlmnst]|(?:jus|lors|puis|quel)?qu|aujourd)'\w", re.IGNORECASE)
+"""French with the apostrophe of a typewriter: l'heure, not l’heure."""
 
 MODULES = {
     file.relative_to(ROOT): file.read_text()
@@ -126,6 +128,16 @@ def test_names_of_tests_are_sentences() -> None:
     assert [] == [
         f"{path}: {name}" for path, name in tests if name.startswith("test_") and name.count("_") < FEWEST_WORDS
     ]
+
+
+def test_french_words_have_printed_apostrophes() -> None:
+    spoken = {
+        file: text
+        for file, text in TEXTS.items()
+        if file.relative_to(ROOT).parts[0] in {"service", "demo"}
+        if not file.name.endswith(".sms.txt")  # a telephone's alphabet has no other
+    }
+    assert [] == names(spoken, TYPEWRITTEN)
 
 
 def test_nothing_is_left_to_be_done_later() -> None:

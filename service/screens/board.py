@@ -47,6 +47,7 @@ async def show(call: Call[None]) -> web.Response:
         language,
         say=say,
         store=store.name,
+        zone=store.time_zone,
         board=now,
         here=f"/board/{store.id}",
         key=asked.key,

@@ -99,7 +99,7 @@ async def scan(page: Page, text: str) -> None:
     keyboard is American: what that lacks it would paste.
     """
     keys = await page.context.new_cdp_session(page)
-    pressed = [{"key": symbol, "text": symbol} for symbol in text]
+    pressed: list[dict[str, Any]] = [{"key": symbol, "text": symbol} for symbol in text]
     pressed.append({"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13})
     began = time.time() - len(pressed) * SCANNER
     await asyncio.gather(

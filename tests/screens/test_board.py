@@ -1,8 +1,11 @@
 """The board on a television: read from afar, live, and right again after whatever happened to the line."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
@@ -38,7 +41,10 @@ async def path(shop: Shop) -> str:
 
 
 async def test_an_order_goes_over_the_board(shop: Shop, screens: Screens, path: str) -> None:
-    page = await screens.open(path, size=TELEVISION)
+    page = await screens.open(path, size=TELEVISION, zone="Asia/Tokyo")
+    here = datetime.now(ZoneInfo("Europe/Paris"))
+    now = [f"{moment:%H:%M}" for moment in (here, here + timedelta(minutes=1))]
+    await expect(page.locator(".clock")).to_have_text(re.compile("|".join(now)))
     preparing, ready = page.locator(".preparing li"), page.locator(".ready li")
     await expect(page.get_by_text("Aucune commande ne vous attend")).to_be_visible()
     confirmed = await shop.confirm(await shop.hold("tea", 1, order_ref="web-4711"))
@@ -113,3 +119,4 @@ async def test_a_television_whose_link_was_replaced_is_told_nothing_more(
         await board.change(db, "lyon", BoardBody(names=True, renew=True), links=shop.links, caller=OPERATOR)
     await page.reload()
     await page.get_by_role("heading", name="Ce lien n’ouvre plus de tableau").wait_for()
+    await axe(page)

@@ -1,7 +1,9 @@
 """The counter in a real Chromium: found in one scan, handed over in two touches, live, and undone with one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -37,10 +39,10 @@ async def test_a_device_is_paired_with_a_code(shop: Shop, screens: Screens, tabl
     screens.forgive("422")
     page = await screens.open("/counter")
     await axe(page)
-    await page.get_by_label("Code d'association").fill("2222-2222")
+    await page.get_by_label("Code d’association").fill("2222-2222")
     await page.get_by_role("button", name="Associer").click()
     await expect(page.get_by_role("alert")).to_contain_text("ne convient pas")
-    await page.get_by_label("Code d'association").fill(await tablets.pairing_code())
+    await page.get_by_label("Code d’association").fill(await tablets.pairing_code())
     async with page.expect_navigation():  # it begins anew, as a device of the store
         await page.get_by_role("button", name="Associer").click()
     await expect(page.get_by_role("heading", name="Atelier lyon")).to_be_visible()
@@ -136,9 +138,15 @@ async def test_a_shelf_is_scanned_and_a_customers_code_is_none(shop: Shop, table
     await lane(page, "preparing").click()
     await page.get_by_test_id("shelve").click()
     await expect(page.get_by_test_id("shelf")).to_be_visible()
-    await scan(page, order["pickup_url"].rpartition("/")[2])
-    await expect(page.get_by_test_id("shelf")).to_have_value("")
-    assert (await heard(page))[-1] == "wrong"
+    for code in (order["pickup_url"].rpartition("/")[2], order["pickup_code"]):
+        await scan(page, code)
+        await expect(page.get_by_test_id("shelf")).to_have_value("")
+        assert (await heard(page))[-1] == "wrong"
+    await page.get_by_test_id("shelf").fill(f"{order['pickup_code'][:3].lower()} {order['pickup_code'][3:]}")
+    await page.get_by_test_id("sheet-done").click()  # typed, it is none either
+    await expect(page.get_by_test_id("notice")).to_contain_text("Quelle étagère")
+    await expect(page.get_by_test_id("sheet")).to_be_visible()
+    await page.get_by_test_id("shelf").fill("")
     await scan(page, "B-C")  # by a scanner whose layout is right
     await became(shop, order, "ready")
     await expect(lane(page, "ready")).to_contain_text("B-C")
@@ -228,6 +236,8 @@ async def test_a_handover_without_a_code_says_how_they_were_recognised(shop: Sho
     assert [tuple(line) for line in lines] == [("cup", 0, 1), ("tea", 2, 0)]
     await became(shop, ready, "collected")
     await page.get_by_role("link", name="History").click()
+    await expect(page.get_by_test_id("history-undo")).to_be_visible()
+    await axe(page)
     await page.get_by_test_id("history-undo").click()
     await expect(page.locator(".live .count")).to_have_count(0)
     await became(shop, ready, "ready")
@@ -295,6 +305,47 @@ async def written_back(shop: Shop, phone: str, text: str) -> None:
         assert await replies.receive(db, written, links=shop.links, opt_outs=OptOuts(shop.settings))
 
 
+async def test_labels_are_printed_as_this_device_was_told(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 1)
+    ready = await shop.ready("tea", 1, order_ref="web-4711")
+    page = await tablets.open(locale="en-GB")
+    await page.get_by_role("button", name="Menu").click()
+    await page.get_by_role("button", name="Labels: printed page").click()
+    await axe(page)
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await lane(page, "ready").click()
+    async with page.expect_download() as saved:
+        await page.get_by_test_id("act-print").click()
+    file = await saved.value
+    assert file.suggested_filename == "web-4711.zpl"
+    text = await asyncio.to_thread(Path(await file.path()).read_text)
+    assert text.startswith("^XA")
+    assert ready["pickup_code"] in text
+
+
+async def test_who_works_here_says_so_by_their_pin(shop: Shop, screens: Screens, tablets: Counters) -> None:
+    screens.forgive("422")
+    await shop.store()
+    await tablets.ask("POST", "/v1/stores/lyon/clerks", {"name": "Inès", "pin": "4071"}, **{"Idempotency-Key": "ines"})
+    page = await tablets.open()
+    await page.get_by_role("button", name="Menu").click()
+    await page.get_by_role("button", name="Aide").click()
+    await axe(page)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Menu").click()
+    await page.get_by_role("button", name="Qui est au comptoir").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Inès").click()
+    await page.get_by_label("Code PIN").fill("1111")
+    await page.get_by_role("button", name="Commencer").click()
+    await expect(page.get_by_role("alert")).to_contain_text("n’est pas le bon")
+    await axe(page)
+    await page.get_by_label("Code PIN").fill("4071")
+    await page.get_by_role("button", name="Commencer").click()
+    await expect(page.locator(".shop")).to_contain_text("Inès")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 async def test_what_a_customer_writes_back_is_seen(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 3)
     delegate = {"name": "Noé", "phone": "+33639980078"}
@@ -347,6 +398,30 @@ async def test_every_state_is_accessible_in_every_size(shop: Shop, tablets: Coun
         await axe(page)
         await page.keyboard.press("Escape")
         await page.keyboard.press("Escape")
+
+
+async def test_every_sheet_is_accessible(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 9)
+    await shop.confirm(await shop.hold("tea", 2))
+    await shop.ready("tea", 1)
+    given = await shop.collected("tea", 1)
+    page = await tablets.open()
+    await lane(page, "ready").click()
+    for button in ("hand-over", "act-partial", "act-message"):
+        await page.get_by_test_id(button).click()
+        await axe(page)
+        await page.keyboard.press("Escape")
+    await lane(page, "preparing").click()
+    await page.get_by_test_id("shelve").click()
+    await page.get_by_test_id("something-missing").click()
+    await page.get_by_role("button", name="Un de moins").last.click()
+    await expect(page.get_by_test_id("elsewhere")).to_be_visible()
+    await axe(page)
+    await page.keyboard.press("Escape")
+    await page.get_by_test_id("find").fill(given["order_ref"])
+    await page.get_by_test_id("hit").click()
+    await page.get_by_test_id("act-return").click()
+    await axe(page)
 
 
 async def test_a_screen_at_double_size_loses_nothing(shop: Shop, tablets: Counters) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
+from service import clocks
 from tests.screens.conftest import PHONE, SMALL_TABLET, TABLET, Screens, Served, axe
 from tests.shop import Shop
 
@@ -49,6 +50,23 @@ async def test_an_order_is_shown_to_everybody(
     await page.get_by_role("group", name=re.compile("Recommanderiez|recommend")).wait_for()
     await page.set_viewport_size(TABLET)
     await axe(page)
+
+
+async def test_every_state_is_accessible(shop: Shop, screens: Screens, ready: dict[str, str]) -> None:
+    await shop.arrive(ready)
+    page = await screens.open(path_of(ready), size=PHONE)
+    await page.get_by_text("Le magasin sait que vous êtes là").wait_for()
+    for summary in await page.locator("summary").all():
+        await summary.click()  # the forms that are asked for
+    await axe(page)
+    expired = await shop.hold("tea", 1)
+    await shop.age(expired)
+    assert await clocks.expire_due(shop.pool, "lyon") == 1
+    cancelled = await shop.cancel(await shop.confirm(await shop.hold("tea", 1)))
+    lapsed = await shop.take("lapse", await shop.ready("tea", 1))
+    for order in (await shop.hold("tea", 1), expired, cancelled, lapsed):
+        await page.goto(screens.url + path_of(order))
+        await axe(page)
 
 
 async def test_everything_can_be_done_without_scripts(shop: Shop, screens: Screens, ready: dict[str, str]) -> None:

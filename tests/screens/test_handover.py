@@ -1,6 +1,7 @@
 """Handing over in a real Chromium: never by accident, never twice, and it can be taken back."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -297,6 +298,20 @@ async def test_what_can_be_taken_back_covers_nothing_and_stays_while_something_e
     await became(shop, ready, "ready")
 
 
+async def test_what_can_be_taken_back_no_more_is_not_offered_by_a_tablet_that_slept(
+    shop: Shop, tablets: Counters
+) -> None:
+    await shop.stock("tea", 1)
+    await shop.ready("tea", 1)
+    page = await tablets.open(clock=datetime.now(UTC))
+    await lane(page, "ready").click()
+    await page.get_by_test_id("hand-over").click()
+    await page.get_by_role("button", name="Téléphone confirmé").click()
+    await expect(page.get_by_test_id("undo")).to_be_enabled()
+    await page.clock.fast_forward("15:00")
+    await expect(page.get_by_test_id("undo")).to_have_count(0)
+
+
 async def test_a_refusal_is_said_in_the_language_of_the_counter(
     shop: Shop, screens: Screens, tablets: Counters
 ) -> None:
@@ -309,5 +324,5 @@ async def test_a_refusal_is_said_in_the_language_of_the_counter(
     problem = {"code": "nothing_to_send", "detail": "There is no message to send.", "status": 409}
     await page.route("**/notifications", lambda route: route.fulfill(status=409, json=problem))
     await page.get_by_role("button", name="Par SMS").click()
-    await expect(page.get_by_test_id("notice")).to_contain_text("Refusé : Il n'y a pas de message pour cette commande")
+    await expect(page.get_by_test_id("notice")).to_contain_text("Refusé : Il n’y a pas de message pour cette commande")
     await became(shop, ready, "ready")

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from service.api import routes
 from service.callers import Scope
@@ -45,6 +46,17 @@ async def shelves(shop: Shop) -> None:
     await shop.stock("cup", 9, store="dijon")
 
 
+async def refuses_as_a_shelf(page: Page, order: dict[str, Any]) -> None:
+    """A customer's QR and code name no shelf, read or typed."""
+    for code in (order["pickup_url"].rpartition("/")[2], order["pickup_code"]):
+        await scan(page, code)
+        await expect(page.get_by_test_id("last-scan")).to_contain_text("Quelle étagère")
+    await page.get_by_label("Étagère").fill(order["pickup_code"])
+    await page.get_by_test_id("place").click()
+    await expect(page.get_by_test_id("placing")).to_be_visible()
+    await page.get_by_label("Étagère").fill("")
+
+
 async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Shop, tablets: Counters) -> None:
     await shelves(shop)
     first = await shop.confirm(await shop.hold(("tea", 1), ("cup", 1)))
@@ -65,8 +77,8 @@ async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Sho
     await axe(page)
     await page.get_by_test_id("sheet-done").click()
     await expect(page.get_by_test_id("placing")).to_contain_text("Camille D.")
-    await scan(page, second["pickup_url"].rpartition("/")[2])
-    await expect(page.get_by_test_id("last-scan")).to_contain_text("Quelle étagère")
+    await refuses_as_a_shelf(page, second)
+    await page.get_by_role("button", name="Un de plus").click()
     await scan(page, "B-12")
     await expect(page.get_by_test_id("last-scan")).to_contain_text("étagère B-12")
     await scan(page, TEA)
@@ -75,10 +87,10 @@ async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Sho
     await expect(page.get_by_test_id("stop")).to_have_count(0)
     await became(shop, first, "ready")
     await became(shop, second, "ready")
-    rows = await shop.pool.fetch("select id::text, state, shelf from reservation")
-    assert {row["id"]: (row["state"], row["shelf"]) for row in rows} == {
-        first["id"]: ("ready", "B-12"),
-        second["id"]: ("ready", "C4"),
+    rows = await shop.pool.fetch("select id::text, state, shelf, bags from reservation")
+    assert {row["id"]: (row["state"], row["shelf"], row["bags"]) for row in rows} == {
+        first["id"]: ("ready", "B-12", 2),
+        second["id"]: ("ready", "C4", 1),
     }
     lacking = await shop.position("cup")
     assert (lacking["on_hand"], lacking["reserved"]) == (8, 0)
@@ -215,6 +227,6 @@ def test_every_refusal_that_a_counter_may_meet_has_words(language: Language) -> 
 
 PUT_TOGETHER = (
     *("state_", "did_", "sent_", "send_", "message_", "channel_", "event_", "checked_", "reason_", "problem_"),
-    *("act_", "room_", "lane_", "not_ready_", "why_", "sold_"),
+    *("act_", "room_", "lane_", "not_ready_", "why_", "sold_", "labels_"),
 )
 """The beginnings of names that scripts put together."""

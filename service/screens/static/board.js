@@ -7,7 +7,7 @@ const main = document.querySelector("main");
 const live = document.querySelector(".live");
 const clock = document.querySelector(".clock");
 const sound = document.querySelector(".sound");
-const language = document.documentElement.lang;
+const time = new Intl.DateTimeFormat(document.documentElement.lang === "fr" ? "fr-FR" : "en-GB", { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.zone });
 
 let source, askedAt = 0, heardAt = Date.now(), known = null, audio = null, ahead = 0;
 const freshUntil = new Map();
@@ -105,7 +105,7 @@ async function setClock() {
 }
 
 function tick() {
-  clock.textContent = new Date(Date.now() + ahead).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  clock.textContent = time.format(Date.now() + ahead);
   tell();
   if (Date.now() - Math.max(heardAt, askedAt) > SILENCE) listen(); // a dead stream says nothing about it
   for (const [one, until] of freshUntil) {

@@ -15,6 +15,7 @@ export const unread = signal(false); // the service did not say what there is to
 export const fetched = signal({}); // "order sku" → {found, reason?}: how many are in the basket; a reason ends the search
 export const last = signal(null); // what the last scan meant: {good, text, more}
 export const placing = signal(null); // the order that waits for its shelf
+export const bags = signal(1); // how many it fills
 export const asking = signal(null); // the line of which something is missing
 
 const at = (line) => `${line.reservation} ${line.sku}`;
@@ -97,7 +98,7 @@ export function becomes(order) {
 export function scanned(text) {
   const word = text.trim();
   const stop = itemOf(word) ?? itemOf(repairDigits(word)) ?? itemOf(repairAll(word));
-  if (placing.value && !stop) return shelfRead(word);
+  if (placing.value && !stop) return placeAt(word);
   const line = stop?.lines.find((one) => !ended(one));
   if (!line) return wrong(stop ? say("enough_of", { name: stop.name }) : say("wrong_item"), stop ? "" : word);
   const next = found(line) + 1;
@@ -107,10 +108,12 @@ export function scanned(text) {
   last.value = { good: true, text: line.name, more: say("for_order", { name: card ? called(card) : line.order_ref, found: next, of: line.quantity }), at: Date.now() };
 }
 
-function shelfRead(word) {
+// What was read or typed as the name of the shelf on which the order is put.
+export function placeAt(word) {
   const order = orders.value.find((one) => one.id === placing.value);
   if (order && becomes(order) === "short_cancels") return wrong(say("place_cancels"), "");
-  return isShelf(word) ? void place(word) : wrong(say("say_shelf"), "");
+  if (!word) return wrong(say("say_shelf"), "");
+  return isShelf(word) ? void place(word, bags.value) : wrong(say("not_a_shelf"), "");
 }
 
 function itemOf(word) {
@@ -127,14 +130,14 @@ export function wrong(text, more) {
 }
 
 // The order is on its shelf, with what was found.
-export async function place(shelf, bags) {
+export async function place(shelf, full) {
   const order = orders.value.find((one) => one.id === placing.value);
   const card = order && (told.value.get(order.id) ?? order.card);
   if (!card) return void (placing.value = null);
   const short = order.lines.filter((line) => found(line) < line.quantity);
   const said = short.map((line) => ({ sku: line.sku, found: found(line), reason: fetched.value[at(line)]?.reason ?? "not_found" }));
   placing.value = null;
-  const text = await shelve(shown.value.get(card.id) ?? card, { shelf: shelf.slice(0, 32), bags, lines: said });
+  const text = await shelve(shown.value.get(card.id) ?? card, { shelf: shelf.slice(0, 32), bags: full, lines: said });
   last.value = { good: true, text, more: "", at: Date.now() };
 }
 

@@ -67,9 +67,9 @@ export function recognise(typed) {
   return { kind: "text", value: said };
 }
 
-// Whether it may name a shelf: a customer's QR code and an item's barcode don't.
+// Whether it may name a shelf: a customer's code or QR and an item's barcode don't.
 export function isShelf(typed) {
-  return !["token", "gtin"].includes(recognise(typed).kind);
+  return !["code", "token", "gtin"].includes(recognise(typed).kind);
 }
 
 export function spaced(code) {

@@ -3,8 +3,8 @@
 import { batch, computed, effect, signal } from "./dom.js";
 import { ask, get, place, post, Refused, Unreachable } from "./api.js";
 import { called, find, isOpen, lanes, merge, shown, told } from "./cards.js";
-import { now } from "./clock.js";
-import { recognise } from "./codes.js";
+import { now, second, tick } from "./clock.js";
+import { isShelf, recognise } from "./codes.js";
 import { keep, read } from "./keeping.js";
 import { act, once, withdraw } from "./outbox.js";
 import { device } from "./session.js";
@@ -181,13 +181,34 @@ export const undo = (done, reason = "undo_bar") => once(`take back ${done.card.i
 async function undone({ card, action }, reason) {
   notice.value = given.value = null;
   if (latest(card).state !== "collected") return;
+  if (!canUndo(latest(card))) return refuse("why_too_late", {});
   if (!(action && (await withdraw(action)))) await act("undo", card, { reason });
   const current = shown.value.get(card.id);
   if (current) openCard(current);
   tell("news", say("undone", { name: called(card) }));
 }
 
-export const canUndo = (card) => card.state === "collected" && card.collected_at && now() - Date.parse(card.collected_at) < 15 * 60_000;
+const UNDONE_WITHIN = 15 * 60_000; // milliseconds, after which the service refuses
+
+const isRecent = (at) => now() - Date.parse(at) < UNDONE_WITHIN;
+
+export function canUndo(card) {
+  tick.value;
+  return card.state === "collected" && card.collected_at && isRecent(card.collected_at);
+}
+
+// What can't be taken back any more is not offered, also by a tablet that has just woken.
+effect(() => {
+  second.value;
+  if (given.value && !isRecent(given.value.done.action.at)) given.value = null;
+});
+
+// True where what was read or typed as a shelf's name is somebody's code: then that is said.
+export function refusesShelf(name) {
+  if (isShelf(name)) return false;
+  refuse("not_a_shelf", {});
+  return true;
+}
 
 export async function pick(card) {
   if (latest(card).state === "confirmed") await act("pick", card, {});

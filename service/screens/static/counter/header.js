@@ -7,6 +7,7 @@ import { outbox } from "./cards.js";
 import { conflicts, stuck } from "./outbox.js";
 import { room } from "./deeds.js";
 import { shortcuts } from "./keys.js";
+import { choosePrinter, printer } from "./labels.js";
 import { choose, device, leave, otherLanguage } from "./session.js";
 import { mute, muted } from "./sounds.js";
 import { language, say, span, time } from "./words.js";
@@ -58,6 +59,7 @@ function Menu() {
     <ul class="switches">
       <li><button class="button quiet" aria-pressed=${muted.value} onClick=${() => mute(!muted.value)}><${Sign} name=${muted.value ? "mute" : "sound"} />${say(muted.value ? "sound_off" : "sound_on")}</button></li>
       <li><button class="button quiet" aria-pressed=${shortcuts.value} onClick=${() => { shortcuts.value = !shortcuts.value; void keep("shortcuts", shortcuts.value); }}><${Sign} name="keyboard" />${say(shortcuts.value ? "shortcuts_on" : "shortcuts_off")}</button></li>
+      <li><button class="button quiet" data-testid="printer" onClick=${() => choosePrinter(printer.value === "zpl" ? "html" : "zpl")}><${Sign} name="printer" />${say(`labels_${printer.value}`)}</button></li>
       <li><button class="button quiet" lang=${otherLanguage()} onClick=${() => choose(otherLanguage())}>${language.value === "fr" ? "English" : "Français"}</button></li>
       <li><button class="button quiet" onClick=${() => { shut(); help.value = true; }}>?<span>${say("help")}</span></button></li>
       <li><button class="button quiet" onClick=${() => { shut(); clerkSwitch.value = true; }}><${Sign} name="person" />${say(device.value?.clerk ? "change_clerk" : "choose_clerk")}</button></li>

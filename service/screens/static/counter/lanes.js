@@ -23,7 +23,7 @@ export function Chip({ card }) {
 }
 
 function promise(card) {
-  if (card.state === "ready") return card.collect_by ? say("until", { when: isToday(card.collect_by, now()) ? time(card.collect_by) : day(card.collect_by) }) : "";
+  if (card.state === "ready") return card.collect_by ? isToday(card.collect_by, now()) ? say("until", { when: time(card.collect_by) }) : say("until_day", { day: day(card.collect_by) }) : "";
   if (card.state === "collected") return card.collected_at ? say("collected_at", { when: when(card.collected_at, now()) }) : "";
   if (!isOpen(card)) return when(card.updated_at, now());
   return card.ready_by ? say("for", { when: when(card.ready_by, now()) }) : say("no_promise");
@@ -35,10 +35,8 @@ export function Card({ card, how }) {
   const state = arrived ? "arrived" : lateness(card) > 60_000 ? "late" : card.state;
   return html`<li><button class=${`order ${state} ${taken.value.has(card.id) ? "taken" : ""}`} data-id=${card.id} data-testid="card"
       aria-current=${selected.value === card.id ? "true" : undefined} onClick=${() => openCard(card, how)}>
-    <span class="who">${called(card)}</span>
-    <span class="where">${card.shelf && card.state === "ready" ? card.shelf : ""}</span>
-    <span class="what">${promise(card)}</span>
-    <span class="much">${say("items", { count: units(card) })}${card.amount_due > 0 && card.currency ? ` · ${money(card.amount_due, card.currency)}` : ""}</span>
+    <span class="pair"><span class="who">${called(card)}</span> <span class="where">${card.shelf && card.state === "ready" ? card.shelf : ""}</span></span>
+    <span class="pair"><span class="what">${promise(card)}</span> <span class="much">${say("items", { count: units(card) })}${card.amount_due > 0 && card.currency ? ` · ${money(card.amount_due, card.currency)}` : ""}</span></span>
     <span class="how">
       ${arrived && html`<span class="chip arrived"><${Sign} name="person" />${say("here_for", { span: span(now() - Date.parse(card.arrived_at)) })}</span>`}
       ${replies.value.has(card.id) && html`<span class="chip replied"><${Sign} name="message" />${say("has_replied")}</span>`}

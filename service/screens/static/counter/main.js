@@ -6,12 +6,13 @@ import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
 import { called, forget, isOpen, merge, outbox as unsent, replace } from "./cards.js";
 import * as clock from "./clock.js";
-import { isShelf, mended } from "./codes.js";
-import { close, handOver, hits, open, proof, query, remember, room, scanned, search, selected, sheet, tell, waiting } from "./deeds.js";
+import { mended } from "./codes.js";
+import { close, handOver, hits, open, proof, query, refusesShelf, remember, room, scanned, search, selected, sheet, tell, waiting } from "./deeds.js";
 import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
 import { clerkSwitch, Header, help, readAddress } from "./header.js";
 import { forgetOrders, read } from "./keeping.js";
 import * as keys from "./keys.js";
+import * as labels from "./labels.js";
 import { Conflicts, Hits, Lanes } from "./lanes.js";
 import { Past, Returns, scannedReturn } from "./lists.js";
 import { Notices } from "./notices.js";
@@ -20,7 +21,6 @@ import { Panel } from "./panel.js";
 import { Picking } from "./picking.js";
 import * as replies from "./replies.js";
 import * as session from "./session.js";
-import { printLabel } from "./sheets.js";
 import { keepShell, wasRenewed } from "./shell.js";
 import * as sounds from "./sounds.js";
 import { connection, listen, stop } from "./stream.js";
@@ -40,7 +40,7 @@ function Field() {
   };
   return html`<form class="find" role="search" onSubmit=${submit}>
     <label class="visually-hidden" for="find">${say("find")}</label><${Sign} name="search" />
-    <input id="find" type="search" ref=${field} data-testid="find" autocomplete="off" autocapitalize="off" spellcheck=${false} enterkeyhint="search" maxlength="100" placeholder=${say("find")} value=${query.value} onInput=${typing} />
+    <input id="find" type="search" ref=${field} data-testid="find" autocomplete="off" autocapitalize="off" spellcheck=${false} enterkeyhint="search" maxlength="100" placeholder=${say("find_hint")} value=${query.value} onInput=${typing} />
     <button type="button" class="round" aria-label=${say("camera")} onClick=${() => (looking.value = true)}><${Sign} name="camera" /></button>
   </form>`;
 }
@@ -81,10 +81,7 @@ function heard(text) {
 }
 
 function fillShelf(text) {
-  if (!isShelf(text)) {
-    sounds.play("wrong");
-    return tell("bad", say("say_shelf"));
-  }
+  if (refusesShelf(text)) return;
   const field = document.querySelector("input[name=shelf]");
   field.value = text.trim().slice(0, 32);
   field.dispatchEvent(new Event("input", { bubbles: true }));
@@ -100,7 +97,7 @@ const PRESSED = {
 // With Alt, for a letter alone may be the beginning of a name: what is done to the open order.
 const HELD = {
   r: (card) => card.state === "ready" && (proof.value ? void handOver(card, proof.value) : (sheet.value = "recognise")),
-  p: (card) => card.pickup_code && isOpen(card) && printLabel(card),
+  p: (card) => card.pickup_code && isOpen(card) && labels.printLabel(card),
 };
 
 // A single key, where it means something here.
@@ -186,7 +183,7 @@ async function begin() {
   readAddress();
   window.addEventListener("popstate", readAddress);
   await session.begin();
-  await Promise.all([sounds.start(), remember(), basket.start(), replies.start()]);
+  await Promise.all([sounds.start(), labels.start(), remember(), basket.start(), replies.start()]);
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
   keys.start({ scanned: (text, fast) => heard(fast ? mended(text) : text), pressed, held, typed });
   document.addEventListener("keydown", moved);

@@ -6,9 +6,10 @@ import { called, fullName, isOpen, units } from "./cards.js";
 import { now, tick } from "./clock.js";
 import { spaced } from "./codes.js";
 import { canUndo, close, handOver, open, pick, proof, sheet, simply, undo } from "./deeds.js";
+import { printLabel } from "./labels.js";
 import { Chip, stateName } from "./lanes.js";
 import { replies } from "./replies.js";
-import { printLabel, Sheet } from "./sheets.js";
+import { Sheet } from "./sheets.js";
 import { day, knows, money, say, span, when } from "./words.js";
 
 function Lines({ card }) {

@@ -1,7 +1,7 @@
 // Préparation, on a phone held upright: walk the shelves once for all orders, scan to tick, put each order on its shelf.
 
 import { html, Sign, useEffect, useState } from "./dom.js";
-import { asking, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placing, refresh, set, stops, touched, unread, wrong } from "./basket.js";
+import { asking, bags, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placeAt, placing, refresh, set, stops, touched, unread } from "./basket.js";
 import { called, lateness, shown, told } from "./cards.js";
 import { Conflicts } from "./lanes.js";
 import { Elsewhere, Stepper, Why } from "./sheets.js";
@@ -11,7 +11,7 @@ function Order({ line }) {
   const card = shown.value.get(line.reservation);
   const late = card && lateness(card) > 60_000;
   return html`<li class=${`for ${ended(line) ? "done" : ""}`}><span class="whose">${card ? called(card) : line.order_ref}</span>
-    ${lacking(line) > 0 && html`<span class="lacking">${say("missing", { count: lacking(line) })}</span>`}<span class="number">${found(line)}/${line.quantity}</span>${line.ready_by && html`<span class=${`number ${late ? "overdue" : ""}`}>${time(line.ready_by)}</span>`}</li>`;
+    ${lacking(line) > 0 && html`<span class="lacking">${say("missing", { count: lacking(line) })}</span>`}${line.quantity > 1 ? html`<span class="number">${found(line)}/${line.quantity}</span>` : found(line) > 0 && html`<${Sign} name="check" />`}${line.ready_by && html`<span class=${`number ${late ? "overdue" : ""}`}>${time(line.ready_by)}</span>`}</li>`;
 }
 
 function Stop({ stop }) {
@@ -56,19 +56,19 @@ export function Dialog({ title, shut, children }) {
 function Placing() {
   const order = orders.value.find((one) => one.id === placing.value);
   const [shelf, setShelf] = useState("");
-  const [bags, setBags] = useState(1);
+  useEffect(() => void (bags.value = 1), []);
   if (!order) return null;
   const what = becomes(order);
   const cancels = what === "short_cancels";
   const done = (event) => {
     event.preventDefault();
-    void (shelf.trim() || cancels ? place(shelf.trim(), bags) : wrong(say("say_shelf"), ""));
+    void (cancels ? place("") : placeAt(shelf.trim()));
   };
   const name = order.card ? called(order.card) : order.lines[0].order_ref;
   return html`<section class="placing" aria-labelledby="placing" data-testid="placing"><h2 id="placing">${cancels ? name : say("place_it", { name })}</h2>
     <p>${say(cancels ? "place_cancels" : "place_hint")}</p><form onSubmit=${done}>
       ${!cancels && html`<label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} /></label>
-      <div class="row"><span>${say("bags_how_many")}</span><${Stepper} value=${bags} least=${1} most=${99} label=${say("bags_how_many")} change=${setBags} /></div>`}
+      <div class="row"><span>${say("bags_how_many")}</span><${Stepper} value=${bags.value} least=${1} most=${99} label=${say("bags_how_many")} change=${(count) => (bags.value = count)} /></div>`}
       <p class="buttons"><button class=${`button big ${cancels ? "danger" : ""}`} data-testid="place">${say(what)}</button><button type="button" class="button quiet" onClick=${() => (placing.value = null)}>${say("later")}</button></p></form></section>`;
 }
 

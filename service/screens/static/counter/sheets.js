@@ -3,9 +3,9 @@
 import { html, Sign, useEffect, useRef, useState } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
 import { claim, outcome, takesAll } from "./cards.js";
-import { atOnce, handOver, isAsked, proof, sheet, shelve, simply } from "./deeds.js";
+import { atOnce, handOver, isAsked, proof, refusesShelf, sheet, shelve, simply } from "./deeds.js";
 import { device } from "./session.js";
-import { language, say, when } from "./words.js";
+import { say, when } from "./words.js";
 import { now } from "./clock.js";
 import { keep, read } from "./keeping.js";
 
@@ -17,18 +17,6 @@ export function Stepper({ value, least = 0, most, label, change }) {
     <output class="number">${value}</output>
     <button type="button" class="round" aria-label=${say("more")} disabled=${value >= most} onClick=${() => change(value + 1)}>+</button>
   </div>`;
-}
-
-// Print in a frame of our own: the page of the label says how large the paper is.
-export function printLabel(card) {
-  document.querySelector("iframe.printing")?.remove();
-  const frame = document.createElement("iframe");
-  frame.className = "printing";
-  frame.title = say("act_print");
-  frame.setAttribute("aria-hidden", "true");
-  frame.addEventListener("load", () => frame.contentWindow.print());
-  frame.src = `${place(card, "label")}?format=html&lang=${language.value}`;
-  document.body.append(frame);
 }
 
 function Frame({ title, children, submit, done, danger, disabled, back = () => (sheet.value = null) }) {
@@ -65,6 +53,7 @@ function Shelve({ card }) {
   const becomes = outcome(card, (line) => short[line.sku]?.found ?? claim(line));
   const done = () => {
     const name = shelf.trim();
+    if (refusesShelf(name)) return;
     if (name) void keep("shelves", [name, ...latest.filter((one) => one !== name)].slice(0, 6));
     void shelve(card, { shelf: name, bags, lines: missing.map((line) => ({ sku: line.sku, found: short[line.sku].found, reason: short[line.sku].reason })) });
   };
