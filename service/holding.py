@@ -36,6 +36,7 @@ MOST_TOGETHER = 256  # holds in one statement
 LONGEST_QUEUE = 2000  # waiting holds; beyond it the answer is "busy"
 LANES = 2  # statements side by side
 CROWD = 16  # waiting holds for which one more statement sets out
+LOCK_SECONDS = 2.0  # for what somebody else has in hand
 PARTS = 3  # of all who are here: one of them with PostgreSQL, while the others are being read and answered
 
 
@@ -60,8 +61,21 @@ class _Prepared:
     ready_by: Any
 
 
-async def hold(pool: Pool, asks: Sequence[Ask], *, links: Links, locale: str) -> list[idempotency.Kept | Problem]:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What holds for all who are asked for at once."""
+
+    links: Links
+    locale: str
+    patience: float
+
+
+async def hold(
+    pool: Pool, asks: Sequence[Ask], patience: float = LOCK_SECONDS, *, links: Links, locale: str
+) -> list[idempotency.Kept | Problem]:
     """Hold for many requests, each all or nothing (or what there is, where it allows that); answers in their order.
+
+    Raises Busy, and has done nothing, where a lock was waited for longer than `patience` seconds.
 
     Every request gets its JSON (201 held now, 200 this order stands, or the first answer to its key), or its problem:
     out_of_stock, slot_full, invalid_slot, order_differs, unknown_sku, unknown_store, store_closed,
@@ -72,7 +86,7 @@ async def hold(pool: Pool, asks: Sequence[Ask], *, links: Links, locale: str) ->
     for _ in range(MOST_ROUNDS):
         if not waiting:
             break
-        waiting = await _try(pool, waiting, answers, links, locale)
+        waiting = await _try(pool, waiting, answers, _Way(links, locale, patience))
     for left in waiting:
         answers[left.ask.id] = Busy("Too many want the same thing at this moment.", retry_after=1)
     return [answers[ask.id] for ask in asks]
@@ -101,13 +115,14 @@ async def _prepare(pool: Pool, asks: Sequence[Ask], answers: dict[UUID, idempote
 
 
 async def _try(
-    pool: Pool, waiting: list[_Prepared], answers: dict[UUID, idempotency.Kept | Problem], links: Links, locale: str
+    pool: Pool, waiting: list[_Prepared], answers: dict[UUID, idempotency.Kept | Problem], way: _Way
 ) -> list[_Prepared]:
     """Ask the database once; who is to come again comes again, in the same order."""
     by_id = {one.ask.id: one for one in waiting}
     failpoints.reached("hold_asked")
     async with statement(pool) as db:
-        rows = await SQL["hold"].rows(db, links=links.prefix, **_arguments(waiting, links, locale))
+        asked = _arguments(waiting, way.links, way.locale)
+        rows = await SQL["hold"].rows(db, links=way.links.prefix, patience=f"{way.patience * 1000:.0f}ms", **asked)
     failpoints.reached("hold_committed")
     again: list[_Prepared] = []
     due: set[str] = set()

@@ -15,6 +15,10 @@ from service.errors import Busy, Unavailable
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
+TOGETHER_SECONDS = 1.0  # more than statements that want the same thing take one after the other, also in a rush
+GLANCE_SECONDS = 0.05
+ALONE_SECONDS = 2.0
+
 
 def _stays() -> bool:
     return False
@@ -39,11 +43,14 @@ class Together(Generic[Asked, Answered]):
     that is about to end than by one more that gets in its way. Beyond `longest` waiting ones, and while the first of
     them has waited for `patience` seconds, the answer is Busy: who is let in is served soon. Who has gone before their
     turn takes nothing. Where the work fails for many, each is tried alone: one poisoned request is refused alone.
+
+    The work is told how many seconds it may wait for what others have in hand; it raises Busy after that. Companions
+    lose no more than `TOGETHER_SECONDS` to who can't move, who then waits apart, and leaves the lane to the others.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered]]],
+        work: Callable[[Sequence[Asked], float], Awaitable[Sequence[Answered]]],
         *,
         most: int,
         longest: int,
@@ -60,6 +67,7 @@ class Together(Generic[Asked, Answered]):
         self._parts = parts
         self._patience = patience
         self._running: set[asyncio.Task[None] | None] = set()
+        self._apart: set[asyncio.Task[None]] = set()
         self._under_way = 0  # requests in statements
         self._waiting: deque[_Waiting[Asked, Answered]] = deque()
 
@@ -110,24 +118,60 @@ class Together(Generic[Asked, Answered]):
         return one.answer.done()
 
     async def _serve(self, together: Sequence[_Waiting[Asked, Answered]]) -> None:
-        if not together:
+        """Take some over; where that fails for many, each alone; who can't move goes on waiting apart."""
+        seconds = (
+            GLANCE_SECONDS if self._apart else TOGETHER_SECONDS
+        )  # somebody keeps something locked: so much is known
+        error = await self._try(together, seconds) if together else None
+        if error is None:
             return
+        if isinstance(error, Unavailable) or (len(together) == 1 and not isinstance(error, Busy)):
+            self._tell(together, error)
+            return
+        stuck = together if len(together) == 1 else await self._each(together)
+        if len(self._apart) >= self._lanes:  # connections are few, and others need them
+            self._tell(stuck, Busy("Others are changing the same things; try again.", retry_after=1))
+        elif stuck:
+            task = asyncio.create_task(self._wait(stuck), context=contextvars.Context())
+            self._apart.add(task)
+            task.add_done_callback(self._apart.discard)
+
+    async def _each(self, together: Sequence[_Waiting[Asked, Answered]]) -> list[_Waiting[Asked, Answered]]:
+        """Try each alone, without waiting for anybody; those who would have to."""
+        stuck = []
+        for one in together:
+            if self._has_gone(one):  # who was told meanwhile that it takes too long takes nothing any more
+                continue
+            error = await self._try([one], GLANCE_SECONDS)
+            if isinstance(error, Busy):
+                stuck.append(one)
+            elif error is not None:
+                self._tell([one], error)
+        return stuck
+
+    async def _wait(self, stuck: Sequence[_Waiting[Asked, Answered]]) -> None:
+        """Wait until what they want is free, and no longer than a lock is worth."""
+        error = await self._try(stuck, ALONE_SECONDS)
+        if error is None:
+            return
+        if not isinstance(error, (Busy, Unavailable)):
+            stuck, error = await self._each(stuck), Busy(retry_after=1)
+        self._tell(stuck, error)
+
+    async def _try(self, together: Sequence[_Waiting[Asked, Answered]], seconds: float) -> Exception | None:
+        """Do the work and answer; or what went wrong."""
         try:
             with traces.span("together", links=[one.trace for one in together], count=len(together)):
-                answers = await self._work([one.asked for one in together])
+                answers = await self._work([one.asked for one in together], seconds)
         except Exception as error:  # noqa: BLE001 -- it is theirs who wait for it
-            await self._fail(together, error)
-            return
+            return error
         for one, answer in zip(together, answers, strict=True):
             if not one.answer.done():
                 one.answer.set_result(answer)
+        return None
 
-    async def _fail(self, together: Sequence[_Waiting[Asked, Answered]], error: Exception) -> None:
-        if len(together) > 1 and not isinstance(error, Unavailable):
-            for one in together:
-                if not self._has_gone(one):  # who was told meanwhile that it takes too long takes nothing any more
-                    await self._serve([one])
-            return
+    @staticmethod
+    def _tell(together: Sequence[_Waiting[Asked, Answered]], error: Exception) -> None:
         for one in together:
             if not one.answer.done():
                 one.answer.set_exception(error)

@@ -1,8 +1,10 @@
 -- name: hold
--- Hold for many requests at once; see the function. Its own transaction, one round trip.
-select id, outcome, status, body, facts
-  from hold(:requests::hold_request[], :lines::hold_line[], :stores::text[], :skus::text[],
-            :slot_stores::text[], :slots::timestamptz[], :links::text);
+-- Hold for many requests at once; see the function. Its own transaction, one round trip, each lock waited for so long at
+-- most: that is said first, for the function is given a piece of what was set, of no length.
+select h.id, h.outcome, h.status, h.body, h.facts
+  from (select set_config('lock_timeout', :patience::text, true) as patience) w,
+       lateral hold(:requests::hold_request[], :lines::hold_line[], :stores::text[], :skus::text[],
+                    :slot_stores::text[], :slots::timestamptz[], :links::text || left(w.patience, 0)) h;
 
 -- name: now
 -- The only clock.

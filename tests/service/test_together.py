@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from service.errors import Busy, Unavailable
-from service.together import Together
+from service.together import ALONE_SECONDS, GLANCE_SECONDS, TOGETHER_SECONDS, Together
 
 
 class Ferry:
@@ -15,10 +15,17 @@ class Ferry:
     def __init__(self) -> None:
         self.trips: list[list[int]] = []
         self.gate = asyncio.Event()
+        self.patience: list[float] = []
+        self.over = asyncio.Event()
 
-    async def cross(self, together: Sequence[int]) -> list[int]:
-        """Take them over; 13 sinks the boat."""
+    async def cross(self, together: Sequence[int], seconds: float = 0) -> list[int]:
+        """Take them over; 13 sinks the boat, and whoever goes with somebody from 100 on waits for nothing."""
         self.trips.append(list(together))
+        self.patience.append(seconds)
+        if max(together) >= 100:
+            if seconds == ALONE_SECONDS:
+                await self.over.wait()
+            raise Busy
         await self.gate.wait()
         if 13 in together:
             raise ValueError("13")
@@ -96,10 +103,36 @@ async def test_one_poisoned_request_fails_alone(ferry: Ferry) -> None:
     assert answers[3] == 140
 
 
+async def test_who_can_not_move_waits_apart_and_holds_up_the_others_once(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=10, longest=100, lanes=1)
+    ferry.gate.set()
+    asked = {n: asyncio.create_task(together.ask(n)) for n in (0, 100, 11, 101, 12)}
+    assert await asyncio.gather(*(asked[n] for n in (0, 11, 12))) == [0, 110, 120]
+    later = asyncio.create_task(together.ask(14))
+    assert await later == 140, "nor do they keep the lane"
+    assert not asked[100].done()
+    assert ferry.trips[-2:] == [[100, 101], [14]]
+    ferry.over.set()
+    told = await asyncio.gather(asked[100], asked[101], return_exceptions=True)
+    assert {type(one) for one in told} == {Busy}, "and no longer than a lock is worth"
+    assert ferry.patience == [TOGETHER_SECONDS, *[GLANCE_SECONDS] * 5, ALONE_SECONDS, GLANCE_SECONDS]
+
+
+async def test_those_who_wait_apart_are_few(ferry: Ferry) -> None:
+    together = Together(ferry.cross, most=1, longest=100, lanes=1)
+    ferry.gate.set()
+    asked = [asyncio.create_task(together.ask(n)) for n in (100, 101, 1)]
+    assert await asked[2] == 10
+    assert asked[1].done(), "another connection is nobody's to wait with"
+    assert not asked[0].done()
+    ferry.over.set()
+    assert isinstance((await asyncio.gather(asked[0], return_exceptions=True))[0], Busy)
+
+
 async def test_without_a_database_everybody_is_told_at_once() -> None:
     trips = 0
 
-    async def sink(_together: Sequence[int]) -> list[int]:
+    async def sink(_together: Sequence[int], _seconds: float) -> list[int]:
         nonlocal trips
         trips += 1
         raise Unavailable

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from service import together
 from tests.service.api.conftest import Api
 from tests.shop import Shop
 
@@ -257,3 +258,21 @@ async def test_the_current_message_is_sent_again(api: Api, stocked: Shop) -> Non
     answer = await api.post(f"{HOLD}/{ready['id']}/notifications", {"channel": "email"})
     assert answer.status == 202
     assert await stocked.events("notification.requested") == ["notification.requested"]
+
+
+async def test_a_position_that_somebody_keeps_locked_holds_up_who_wants_it_and_the_others_once(
+    api: Api, stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "TOGETHER_SECONDS", 0.1)
+    monkeypatch.setattr(together, "GLANCE_SECONDS", 0.02)
+    await stocked.stock("stuck", 5)
+    key = await api.key("checkout")
+    await api.post(HOLD, order(quantity=9), key=key)
+    baskets = ["tea", "stuck", "tea", "tea", "stuck", "tea", "tea"]
+    async with stocked.pool.acquire() as other, other.transaction():
+        await other.execute("select from position where sku = 'stuck' for update")
+        asked = [asyncio.create_task(api.post(HOLD, order(sku), key=key)) for sku in baskets]
+        free = [task for task, sku in zip(asked, baskets, strict=True) if sku == "tea"]
+        assert {told.status for told in await asyncio.wait_for(asyncio.gather(*free), 1)} == {201}
+        assert [task.done() for task in asked] == [sku == "tea" for sku in baskets]
+    assert {told.status for told in await asyncio.gather(*asked)} == {201}, "and held when it is free again"
