@@ -1,6 +1,7 @@
 """Who changed what about the shop, and the seals by which tampering with its history shows."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from asyncpg import Record
@@ -76,10 +77,21 @@ async def seal(pool: Pool, store: str, sealer: Sealer) -> Seal | None:
             return None
         reach = {"store": store, "number": last["number"] + 1, "events_until": events, "audit_until": lines}
         digest: bytes = await SQL["digest"].value(db, **reach, events_after=last["events"], audit_after=last["audit"])
-        name, signature = sealer.sign(digest)
-        await SQL["seal"].run(db, **reach, digest=digest, signed_with=name, signature=signature)
+        name, signature = sealer.sign(_dated(digest, last["at"]))
+        await SQL["seal"].run(db, **reach, digest=digest, signed_with=name, signature=signature, at=last["at"])
         full = MOST_AT_ONCE in {events - last["events"], lines - last["audit"]}
         return Seal(digest.hex(), more=full)
+
+
+def _dated(digest: bytes, at: datetime) -> bytes:
+    """What is signed of a seal: its digest, and when it was put on."""
+    return digest + at.astimezone(UTC).isoformat(timespec="microseconds").encode()
+
+
+def _signed(row: Record, sealer: Sealer) -> bytes | None:
+    """What was signed here of a seal; None: nothing. Seals of before they were dated say their digest alone."""
+    said = (_dated(row["digest"], row["at"]), row["digest"])
+    return next((one for one in said if sealer.verify(one, row["signed_with"], row["signature"])), None)
 
 
 async def forged(db: Connection, sealer: Sealer) -> list[dict[str, str]]:
@@ -89,7 +101,7 @@ async def forged(db: Connection, sealer: Sealer) -> list[dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     for row in await SQL["seals"].rows(db):
-        if row["store_id"] not in found and not sealer.verify(row["digest"], row["signed_with"], row["signature"]):
+        if row["store_id"] not in found and _signed(row, sealer) is None:
             found[row["store_id"]] = {
                 "promise": "seals are signed with a key of DATA_KEYS",
                 "store": row["store_id"],
@@ -114,8 +126,10 @@ async def sign_anew(db: Connection, sealer: Sealer) -> int:
     """Sign every seal that an older key signed with the newest; how many. What was not signed here stays as it is."""
     signed = 0
     for row in await SQL["seals"].rows(db):
-        name, signature = sealer.sign(row["digest"])
-        if row["signed_with"] != name and sealer.verify(row["digest"], row["signed_with"], row["signature"]):
+        if (said := _signed(row, sealer)) is None:
+            continue
+        name, signature = sealer.sign(said)
+        if row["signed_with"] != name:
             place = {"store": row["store_id"], "number": row["number"], "digest": row["digest"]}
             signed += await SQL["sign_anew"].run(db, **place, signed_with=name, signature=signature)
     return signed

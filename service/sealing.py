@@ -112,14 +112,14 @@ class Sealer:
         """How this e-mail address or phone begins where it is sealed, with each key: by these it is found."""
         return [f"{MARK}{key.name}{self._digest(key, address)}" for key in self._keys.values()]
 
-    def sign(self, digest: bytes) -> tuple[str, bytes]:
-        """Sign a digest of history with the first key: the key's name, and the signature."""
-        return self._first.name, hmac.digest(self._first.history, digest, "sha256")
+    def sign(self, said: bytes) -> tuple[str, bytes]:
+        """Sign what a seal says of history with the first key: the key's name, and the signature."""
+        return self._first.name, hmac.digest(self._first.history, said, "sha256")
 
-    def verify(self, digest: bytes, name: str, signature: bytes) -> bool:
-        """Whether a digest of history was signed here, with a key that still counts."""
+    def verify(self, said: bytes, name: str, signature: bytes) -> bool:
+        """Whether this was signed here, with a key that still counts."""
         key = self._keys.get(name)
-        return key is not None and hmac.compare_digest(hmac.digest(key.history, digest, "sha256"), signature)
+        return key is not None and hmac.compare_digest(hmac.digest(key.history, said, "sha256"), signature)
 
     @staticmethod
     def _digest(key: _Key, address: str) -> str:

@@ -25,9 +25,10 @@ select a.store_id from audit a where a.position is null
 select pg_try_advisory_xact_lock(hashtextextended('audit' || E'\x1f' || :store::text, 0));
 
 -- name: last
--- The last seal of a store, and how far its stream reaches.
+-- The last seal of a store, how far its stream reaches, and the moment of the next.
 select coalesce(max(q.number), 0) as number, coalesce(max(q.events_until), 0) as events, coalesce(max(q.audit_until), 0) as audit,
-       coalesce((select s.position from stream s where s.store_id = :store), 0) as stream
+       coalesce((select s.position from stream s where s.store_id = :store), 0) as stream,
+       now() as at
   from audit_seal q
  where q.store_id = :store;
 
@@ -51,12 +52,12 @@ select history_digest(:store, (select q.digest from audit_seal q where q.store_i
 
 -- name: seal
 -- The next link of a store's chain.
-insert into audit_seal (store_id, number, events_until, audit_until, digest, signed_with, signature)
-values (:store, :number, :events_until, :audit_until, :digest, :signed_with, :signature);
+insert into audit_seal (store_id, number, events_until, audit_until, digest, signed_with, signature, at)
+values (:store, :number, :events_until, :audit_until, :digest, :signed_with, :signature, :at);
 
 -- name: seals
 -- All seals, for their signatures to be verified.
-select store_id, number, digest, signed_with, signature from audit_seal order by store_id, number;
+select store_id, number, digest, signed_with, signature, at from audit_seal order by store_id, number;
 
 -- name: sign_anew
 -- The same seal under another key; nothing where it has changed meanwhile.

@@ -79,6 +79,23 @@ async def test_a_chain_made_anew_lacks_the_signature(sealed: Shop) -> None:
     assert await found(sealed) == [("seals are signed with a key of DATA_KEYS", "seal 1")]
 
 
+async def test_the_moment_of_a_seal_is_signed_with_it(sealed: Shop) -> None:
+    await sealed.pool.execute("update audit_seal set at = at - interval '1 microsecond' where number = 2")
+    assert await found(sealed) == [("seals are signed with a key of DATA_KEYS", "seal 2")]
+
+
+async def test_seals_of_before_they_were_dated_hold_also_under_a_new_key(sealed: Shop) -> None:
+    old, both = sealed.links.sealer, Sealer(("n" * 40, "d" * 40))
+    digest = await sealed.pool.fetchval("select digest from audit_seal where number = 2")
+    await sealed.pool.execute("update audit_seal set signature = $1 where number = 2", old.sign(digest)[1])
+    assert await found(sealed) == []
+    async with connection(sealed.pool) as db:
+        assert await audit.sign_anew(db, both) == 3
+    assert await found(sealed, Sealer(("n" * 40,))) == []
+    await sealed.pool.execute("update audit_seal set at = now() where number in (1, 2)")
+    assert await found(sealed, both) == [("seals are signed with a key of DATA_KEYS", "seal 1")]
+
+
 async def test_seals_that_were_taken_away_are_missed_after_a_day(sealed: Shop) -> None:
     await sealed.pool.execute("update event set at = at - interval '2 days'")
     await sealed.pool.execute("delete from audit_seal")
