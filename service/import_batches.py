@@ -7,7 +7,9 @@ from typing import TypeVar, cast
 from asyncpg import Record
 
 from service import items, queries, stock
+from service.callers import Caller
 from service.database import Connection
+from service.errors import Forbidden
 from service.import_lines import Row
 from service.models.imports import CountLine, ItemLine, Kind, LineError, Mode, MoveLine
 
@@ -44,7 +46,7 @@ class Tally:
         self.errors.append(LineError(line=row.number, code=code, detail=detail))
 
 
-Apply = Callable[[Connection, str, Sequence[Row], str], Awaitable[Tally]]
+Apply = Callable[[Connection, str, Sequence[Row], Caller], Awaitable[Tally]]
 Kin = TypeVar("Kin", bound=Hashable)
 
 
@@ -55,27 +57,27 @@ def of(kind: Kind, mode: Mode | None) -> Apply:
     return apply_movements if mode is Mode.DELTA else apply_counts
 
 
-async def apply_counts(db: Connection, store: str, rows: Sequence[Row], actor: str) -> Tally:
+async def apply_counts(db: Connection, store: str, rows: Sequence[Row], caller: Caller) -> Tally:
     """Set what was counted; an older count than the position's last one is passed over."""
     tally = Tally(len(rows))
     lines = {row.number: cast("CountLine", row.line) for row in rows}
     moments = [line.as_of for line in lines.values()]
     faults = await stock.faults(db, store, [line.sku for line in lines.values()], moments)
     for wave in _waves(_faultless(rows, faults, tally), lambda row: lines[row.number].sku):
-        taken = await stock.count(db, store, [lines[row.number] for row in wave], actor=actor)
+        taken = await stock.count(db, store, [lines[row.number] for row in wave], actor=caller.credential)
         tally.applied += len(taken)
         tally.passed_over += len(wave) - len(taken)
     return tally
 
 
-async def apply_movements(db: Connection, store: str, rows: Sequence[Row], actor: str) -> Tally:
+async def apply_movements(db: Connection, store: str, rows: Sequence[Row], caller: Caller) -> Tally:
     """Record what came and left; what was recorded before is passed over."""
     tally = Tally(len(rows))
     lines = {row.number: cast("MoveLine", row.line) for row in rows}
     faults = await stock.faults(db, store, [line.sku for line in lines.values()])
     sound = _faultless(rows, faults, tally)
     for wave in _waves(sound, lambda row: (lines[row.number].reference, lines[row.number].sku)):
-        outcomes = await stock.tell(db, store, [lines[row.number] for row in wave], actor=actor)
+        outcomes = await stock.tell(db, store, [lines[row.number] for row in wave], actor=caller.credential)
         for row, outcome in zip(wave, outcomes, strict=True):
             if outcome["outcome"] == "differs":
                 detail = "A movement with this reference was recorded with another content."
@@ -87,17 +89,25 @@ async def apply_movements(db: Connection, store: str, rows: Sequence[Row], actor
     return tally
 
 
-async def apply_items(db: Connection, _store: str, rows: Sequence[Row], _actor: str) -> Tally:
-    """Make or replace items; those that are as the file says are passed over."""
+async def apply_items(db: Connection, _store: str, rows: Sequence[Row], caller: Caller) -> Tally:
+    """Make or replace items; those that are as the file says are passed over.
+
+    A caller of some stores makes those that are missing; what would change one that all stores share is refused.
+    """
     tally = Tally(len(rows))
     lines = {row.number: cast("ItemLine", row.line) for row in rows}
+    bound = caller.stores is not None
     for wave in _waves(rows, lambda row: lines[row.number].sku):
         skus = [lines[row.number].sku for row in wave]
         shelves = {row["sku"]: row["shelf"] for row in await SQL["shelves"].rows(db, skus=skus)}
         bodies = {lines[row.number].sku: lines[row.number].item(shelves.get(lines[row.number].sku)) for row in wave}
-        changed = await items.put_many(db, bodies)
+        changed = await items.put_many(db, bodies, only_new=bound)
+        beyond = await items.differing(db, bodies) if bound else set()
+        for row in wave:
+            if lines[row.number].sku in beyond:
+                tally.refuse(row, Forbidden.code(), items.SHARED)
         tally.applied += changed
-        tally.passed_over += len(wave) - changed
+        tally.passed_over += len(wave) - changed - len(beyond)
     return tally
 
 

@@ -105,7 +105,7 @@ class Run:
         """Apply rows of one store together; where they are refused, each half, and so on down to the one at fault."""
         apply = import_batches.of(self.ask.kind, self.ask.mode)
         try:
-            tally = await self._write(lambda db: apply(db, store, rows, self.ask.caller.credential), store, rows)
+            tally = await self._write(lambda db: apply(db, store, rows, self.ask.caller), store, rows)
         except Problem as problem:
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(problem, IdempotencyInFlight):
                 raise

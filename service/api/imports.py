@@ -158,7 +158,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         description=_ABOUT.format(
             thing="item",
             columns="`sku`, `name`; may be left out, and are then not known: `name_fr`, `name_en`, `gtin`, `image_url`,"
-            " `price` and `currency`, `preparation_minutes`. Where an item lies stays as it is",
+            " `price` and `currency`, `preparation_minutes`. Where an item lies stays as it is. All stores share"
+            " items: a key that is bound to some makes those that are missing, and changes none",
             mode=" and its dry run",
         ),
         tag="Stock",

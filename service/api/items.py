@@ -16,7 +16,7 @@ async def put(call: Call[ItemBody]) -> Answer:
     """Make an item, or replace all of it."""
     sku = checked_part(call.part("sku"), Sku, name="sku")
     async with transaction(call.pool) as db:
-        item, new = await items.put(db, sku, call.body, expected=call.if_match)
+        item, new = await items.put(db, sku, call.body, expected=call.if_match, caller=call.caller)
     return Answer(item, 201 if new else 200)
 
 
@@ -32,6 +32,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path=ONE,
         handle=put,
         summary="Make an item, or replace all of it",
+        description="All stores share it. A key that is bound to some may make an item that is missing, and say where"
+        " it lies in its own stores; whatever else it would change is refused as `forbidden`, naming the `fields`.",
         tag="Stock",
         scopes=frozenset({Scope.STOCK}),
         body=ItemBody,

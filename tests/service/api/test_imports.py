@@ -147,6 +147,19 @@ async def test_items_are_imported(api: Api, pool: Pool) -> None:
     assert await pool.fetchval("select price from item where sku = 'pot'") == 1990
 
 
+async def test_a_file_of_a_key_of_some_stores_makes_items_and_changes_none(api: Api, shop: Shop) -> None:
+    await shop.store()
+    bound = await api.key(Scope.STOCK, stores=["lyon"])
+    await send(api, "sku,name\ntea,Tea\ncup,Cup\n", ITEMS)
+    for dry_run in ("true", "false"):
+        lines = "sku,name\ntea,Mine\ncup,Cup\njam,Jam\njam,Marmalade\n"
+        told = await api.request("POST", f"{ITEMS}?dry_run={dry_run}", data=lines, headers=CSV, key=bound)
+        assert [(error["line"], error["code"]) for error in told.json["errors"]] == [(2, "forbidden"), (5, "forbidden")]
+        assert (told.json["lines"], told.json["applied"], told.json["passed_over"]) == (4, 1, 1)
+    rows = await api.pool.fetch("select sku, name, version from item order by sku")
+    assert [tuple(row) for row in rows] == [("cup", "Cup", 1), ("jam", "Jam", 1), ("tea", "Tea", 2)]
+
+
 async def test_imports_are_for_keys_with_the_scope_and_of_their_stores(api: Api) -> None:
     mine = (await send(api, HEADER + LINE)).json["id"]
     assert (await api.get(f"{STOCK}/{mine}", key=await api.key(Scope.CHECKOUT))).status == 403

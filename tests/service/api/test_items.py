@@ -1,6 +1,9 @@
 """Items over HTTP."""
 
-from tests.service.api.conftest import Api
+from typing import Any
+
+from tests.service.api.conftest import Api, Told
+from tests.shop import Shop
 
 TEA = {"name": "Tea", "gtin": "3017620422003", "price": 1290, "currency": "EUR", "shelf": {"lyon": "B-12"}}
 
@@ -53,3 +56,46 @@ async def test_only_the_scope_stock_changes_an_item(api: Api) -> None:
 async def test_a_gtin_with_a_wrong_check_digit_is_refused(api: Api) -> None:
     told = await api.put("/v1/items/tea", TEA | {"gtin": "3017620422004"})
     assert (told.status, told.json["errors"][0]["pointer"]) == (422, "/gtin")
+
+
+async def test_a_key_of_some_stores_makes_what_is_missing_and_changes_nothing_that_others_share(
+    api: Api, shop: Shop
+) -> None:
+    for store in ("lyon", "lille"):
+        await shop.store(store)
+    bound = await api.key("stock", stores=["lyon"])
+
+    async def put(sku: str, **fields: Any) -> Told:
+        return await api.put(f"/v1/items/{sku}", TEA | fields, key=bound)
+
+    assert (await put("tea")).status == 201
+    assert (await put("tea", shelf={"lyon": "C-1"})).status == 200, "where it lies in their own store"
+    assert (await put("tea", shelf={"lyon": "C-1"})).status == 200, "and the same again"
+    for fields, named in (
+        ({"price": 1, "name": "Mine"}, ["name", "price"]),
+        ({"gtin": None}, ["gtin"]),
+        ({"shelf": {"lyon": "C-1", "lille": "A-1"}}, ["shelf"]),
+    ):
+        told = await put("tea", **{"shelf": {"lyon": "C-2"}, **fields})
+        assert (told.status, told.json["code"], told.json["fields"]) == (403, "forbidden", named)
+    assert (await put("cup", shelf={"lille": "A-1"})).json["fields"] == ["shelf"]
+    assert (await api.get("/v1/items/cup")).status == 404
+    await api.put("/v1/items/tea", TEA | {"shelf": {"lille": "A-1"}})
+    assert (await put("tea", shelf=None)).json["fields"] == ["shelf"], "nor does it take away what others said"
+    assert (await put("tea", shelf={"lille": "A-1", "lyon": "D-4"})).status == 200
+    item = (await api.get("/v1/items/tea")).json
+    assert {name: item[name] for name in TEA} == TEA | {"shelf": {"lille": "A-1", "lyon": "D-4"}}
+
+
+async def test_who_changed_an_item_is_written_down_with_what(api: Api) -> None:
+    key = await api.key("stock")
+    for body in (TEA, TEA, TEA | {"price": 1390}):
+        await api.put("/v1/items/tea", body, key=key)
+    rows = await api.pool.fetch(
+        "select actor, action, subject, facts from audit where action like 'item.%' order by seq"
+    )
+    assert [(row["action"], row["subject"], row["facts"]) for row in rows] == [
+        ("item.made", "tea", {"fields": sorted(TEA)}),
+        ("item.changed", "tea", {"fields": ["price"]}),
+    ], "and the same once more changes nothing"
+    assert {row["actor"] for row in rows} == {f"key:{key.split('_')[1]}"}
