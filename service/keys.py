@@ -156,6 +156,11 @@ class Keyring:
             return None
         return living.caller if hmac.compare_digest(digest(parts[1]), living.secret_hash) else None
 
+    def is_stranger(self, text: str) -> bool:
+        """Whether this is spelled as a key, but of nobody whom this process knows or is asking the database about."""
+        parts = self._read(text)
+        return parts is not None and parts[0] not in self._known and parts[0] not in self._asking
+
     async def authenticate(self, text: str) -> Caller:
         """Who holds this key. Raises Unauthorized, in the same words whatever is wrong with it."""
         parts = self._read(text)

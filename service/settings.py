@@ -52,7 +52,9 @@ class Settings(BaseSettings):
         default=500, ge=0, description="Requests per second that one key may make of one process; 0: no limit"
     )
     public_rate_limit_per_second: int = Field(
-        default=10, ge=0, description="The same for the open pages, per client address; 0: no limit"
+        default=10,
+        ge=0,
+        description="The same for the open pages, and for keys that nobody knows, per client address; 0: no limit",
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="Networks whose X-Forwarded-For is believed, as a JSON list"

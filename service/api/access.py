@@ -1,5 +1,6 @@
 """Who is calling, and what they may do: a key or a device by its bearer, a device's browser by its cookie."""
 
+from contextlib import nullcontext
 from http.cookies import SimpleCookie
 
 from aiohttp import hdrs, web
@@ -33,8 +34,13 @@ def recognise(request: web.Request, *, clerk: bool) -> Caller | None:
 
 
 async def authenticate(request: web.Request, *, clerk: bool) -> Caller:
-    """Who holds the key of this request, as the database knows it, and who works there. Raises Unauthorized."""
-    caller = await request.app[KEYRING].authenticate(credential(request))
+    """Who holds the key of this request, as the database knows it, and who works there.
+
+    Raises Unauthorized, and TooManyRequests for an address that has guessed too often: a wrong key costs a query.
+    """
+    keyring, told = request.app[KEYRING], credential(request)
+    with limits.guessing(request) if keyring.is_stranger(told) else nullcontext():
+        caller = await keyring.authenticate(told)
     session = _session(request, caller) if clerk else None
     if not session:
         return caller

@@ -60,6 +60,7 @@ def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = 
     app[clerks.PINS] = Pins(settings)
     app[limits.PER_KEY] = limits.Buckets("key", settings.rate_limit_per_second)
     app[limits.PER_ADDRESS] = limits.Buckets("address", settings.public_rate_limit_per_second)
+    app[limits.GUESSES] = limits.Buckets("guess", settings.public_rate_limit_per_second)
     for endpoint in endpoints:
         resource = app.router.add_resource(routes.pattern(endpoint.path))
         for method in (endpoint.method, *((hdrs.METH_HEAD,) if endpoint.method == hdrs.METH_GET else ())):

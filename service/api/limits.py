@@ -2,13 +2,15 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
 
 from service.api.endpoints import SETTINGS
-from service.errors import TooManyRequests
+from service.errors import TooManyRequests, Unauthorized
 
 BURST_SECONDS = 2  # of requests that may come at once
 
@@ -35,8 +37,27 @@ class Buckets:
 
     def take(self, name: str) -> dict[str, str]:
         """Take one, and say in headers what is left. Raises TooManyRequests with the seconds to wait."""
+        self.refuse_when_empty(name)
+        return self.spend(name)
+
+    def refuse_when_empty(self, name: str) -> None:
+        """Raise TooManyRequests, with the seconds to wait, where there is none to take."""
+        if self.per_second and (left := self._level(name).left) < 1:
+            raise TooManyRequests(
+                f"At most {self.per_second} requests a second are taken here.",
+                retry_after=math.ceil((1 - left) / self.per_second),
+            )
+
+    def spend(self, name: str) -> dict[str, str]:
+        """Take one where there is any, and say in headers what is left."""
         if not self.per_second:
             return {}
+        level = self._level(name)
+        level.left = max(0.0, level.left - 1)
+        return self.headers(level.left)
+
+    def _level(self, name: str) -> Level:
+        """How full a bucket is now."""
         now = time.monotonic()
         level = self._levels.get(name)
         if level is None:
@@ -44,13 +65,7 @@ class Buckets:
             level = self._levels[name] = Level(self.room, now)
         level.left = min(self.room, level.left + (now - level.at) * self.per_second)
         level.at = now
-        if level.left < 1:
-            raise TooManyRequests(
-                f"At most {self.per_second} requests a second are taken here.",
-                retry_after=math.ceil((1 - level.left) / self.per_second),
-            )
-        level.left -= 1
-        return self.headers(level.left)
+        return level
 
     def headers(self, left: float = 0) -> dict[str, str]:
         """The limit and what is left of it, as draft-ietf-httpapi-ratelimit-headers spells them."""
@@ -70,6 +85,7 @@ class Buckets:
 
 PER_KEY: web.AppKey[Buckets] = web.AppKey("per_key", Buckets)
 PER_ADDRESS: web.AppKey[Buckets] = web.AppKey("per_address", Buckets)
+GUESSES: web.AppKey[Buckets] = web.AppKey("guesses", Buckets)
 LIMIT: web.RequestKey[dict[str, str]] = web.RequestKey("limit", dict)
 
 
@@ -77,6 +93,22 @@ def take(request: web.Request, buckets: Buckets, name: str) -> None:
     """Count a request; its answer will tell the limit. Raises TooManyRequests."""
     request[LIMIT] = buckets.headers() if buckets.per_second else {}
     request[LIMIT] = buckets.take(name)
+
+
+@contextmanager
+def guessing(request: web.Request) -> Iterator[None]:
+    """Ask for somebody nobody has heard of: what turns out Unauthorized counts by its address, nothing else does.
+
+    Raises TooManyRequests where as many were wrong as an address may ask of the open pages.
+    """
+    buckets, name = request.app[GUESSES], address(request)
+    request[LIMIT] = buckets.headers() if buckets.per_second else {}
+    buckets.refuse_when_empty(name)
+    try:
+        yield
+    except Unauthorized:
+        request[LIMIT] = buckets.spend(name)
+        raise
 
 
 def address(request: web.Request) -> str:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from multidict import CIMultiDict
 
+from service import keys
+from service.api import limits
 from service.api.endpoints import OPERATIONS, Answer, Call, Endpoint
 from service.api.limits import Buckets
 from service.callers import Scope
@@ -136,3 +139,52 @@ def test_a_bucket_never_holds_more_than_its_room() -> None:
         buckets.take("one")
     with pytest.raises(TooManyRequests):
         buckets.take("one")
+
+
+async def test_who_guesses_at_keys_is_soon_not_looked_up_any_more_and_nobody_else_notices(
+    narrow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    find = keys.Keyring._find
+
+    async def counted(ring: keys.Keyring, name: tuple[str, str]) -> Any:
+        asked.append(name[1])
+        return await find(ring, name)
+
+    monkeypatch.setattr(keys.Keyring, "_find", counted)
+    clock = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(limits, "time", clock)
+    async with narrow(rate_limit_per_second=0) as api:
+        known, new = await api.key(), await api.key()
+        assert (await api.get("/v1/closed", key=known)).status == 200
+        asked.clear()
+        for n in range(30):
+            guess = keys.spell(keys.new_id(), keys.new_secret(), prefix=(keys.KEY, keys.DEVICE)[n % 2])
+            told = await api.get("/v1/closed", key=guess)
+            assert told.status == (401 if n < 6 else 429)
+        assert told.headers["RateLimit-Policy"] == '"guess";q=6;w=2'
+        assert len(asked) == 6
+        assert (await api.get("/v1/closed", key=new)).status == 429, "from there, whoever is new waits too"
+        assert await statuses(api, "/p/open", 3, key="") == [200] * 3
+        monkeypatch.setattr(keys, "FRESH_SECONDS", -1)  # nothing is fresh
+        assert (await api.get("/v1/closed", key=known)).status == 200, "but who was here before is asked about again"
+        clock.monotonic = lambda: 0.4
+        assert (await api.get("/v1/closed", key=new)).status == 200
+
+
+async def test_what_is_no_key_costs_nothing(narrow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with narrow() as api:
+        known = await api.key()
+        assert (await api.get("/v1/closed", key=known)).status == 200
+        monkeypatch.setattr(keys.Keyring, "_find", None)  # whoever asks the database breaks
+        id, secret = known.split("_")[1:3]
+        typo, wrong = known[:-1] + "!", keys.spell(id, secret[::-1])
+        for text in (typo, wrong, "ck_", "x" * 70, secret, keys.spell(id, secret, prefix="cx")):
+            assert await statuses(api, "/v1/closed", 8, key=text) == [401] * 8
+
+
+async def test_a_crowd_with_one_new_key_is_let_in(narrow: Any) -> None:
+    async with narrow(rate_limit_per_second=0) as api:
+        key = await api.key()
+        told = await asyncio.gather(*(api.get("/v1/closed", key=key) for _ in range(30)))
+        assert {one.status for one in told} == {200}
