@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from multidict import MultiDictProxy
+from multidict import MultiDict
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -116,12 +117,28 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
     return checked(model.model_validate_json, raw)
 
 
-async def read_form(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
-    """Read the fields of a form, in parts or not. Raises InvalidRequest where it can't be read."""
+async def read_form(request: web.Request) -> MultiDict[str]:
+    """Read the texts of a form, in parts or not, without what no text may hold: a NUL, half a surrogate.
+
+    Raises InvalidRequest where it can't be read.
+    """
+    with readable():
+        fields = await request.post()
+    return MultiDict((storable(name), storable(value)) for name, value in fields.items() if isinstance(value, str))
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raise InvalidRequest where a form turns out to be none."""
     try:
-        return await request.post()
-    except (ValueError, LookupError, HttpProcessingError):
+        yield
+    except (ValueError, LookupError, HttpProcessingError, RuntimeError):  # the last for a transfer encoding of nobody
         raise InvalidRequest("The form can't be read.") from None
+
+
+def storable(text: str) -> str:
+    """A text without what can't be stored."""
+    return text.encode(errors="ignore").decode().replace("\0", "")
 
 
 async def receive(request: web.Request, *, most: int = LARGEST_BODY) -> bytes:

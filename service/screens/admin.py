@@ -69,7 +69,8 @@ def _door(call: Call[None], to: str, *, problem: Problem | None = None) -> web.R
 
 def _within(address: str) -> str:
     """Where to go on: a page of the administration, and nowhere else."""
-    return address if address.startswith(f"{HOME}/") and "\\" not in address and "//" not in address else HOME
+    ours = address.startswith(f"{HOME}/") and "\\" not in address and "//" not in address
+    return address if ours and address.isascii() and address.isprintable() else HOME
 
 
 async def knock(call: Call[None]) -> web.Response:

@@ -52,6 +52,8 @@ ROOMS: tuple[tuple[str, str, frozenset[Scope]], ...] = (
 )
 """The pages one can go to, and the scopes any of which opens them."""
 
+_LONGEST_VERSION = 9  # digits: an integer of PostgreSQL
+
 Form = MultiDict[str]
 Made = TypeVar("Made")
 
@@ -171,8 +173,13 @@ def seeing(address: str) -> web.Response:
 
 async def form(call: Call[Any]) -> Form:
     """What a form brought: texts without blanks around them."""
-    fields = await read_form(call.request)
-    return MultiDict((name, value.strip()) for name, value in fields.items() if isinstance(value, str))
+    return MultiDict((name, value.strip()) for name, value in (await read_form(call.request)).items())
+
+
+def version(fields: Form) -> int:
+    """The version that a form was shown; what is none is nobody's."""
+    text = fields.get("version", "")
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_VERSION else 0
 
 
 async def once(page: Page, fields: Form, work: Callable[[Connection], Awaitable[Made]]) -> Made | None:

@@ -7,6 +7,7 @@ from aiohttp import BodyPartReader, web
 
 from service import imports
 from service.api.imports import SILENCE_SECONDS
+from service.api.reading import readable
 from service.callers import Scope
 from service.database import connection
 from service.errors import (
@@ -56,8 +57,13 @@ async def take_in(page: Page) -> web.StreamResponse:
 async def _read(page: Page) -> tuple[Ask, BodyPartReader]:
     """What is to be done with the file, which comes last."""
     fields: dict[str, str] = {}
-    reader = await page.call.request.multipart()
-    while (part := await reader.next()) is not None:
+    with readable():
+        reader = await page.call.request.multipart()
+    while True:
+        with readable():
+            part = await reader.next()
+        if part is None:
+            raise InvalidRequest("There is no file.")
         if not isinstance(part, BodyPartReader):
             raise MalformedRequest("A part of the form can't be read.")
         if part.name == "file":
@@ -67,15 +73,16 @@ async def _read(page: Page) -> tuple[Ask, BodyPartReader]:
                 raise InvalidRequest
             asked = None if kind is Kind.ITEMS else Mode(mode)
             return Ask(page.visit.caller, kind, asked, "dry_run" in fields), part
-        fields[part.name or ""] = (await part.read_chunk(_LONGEST_FIELD)).decode(errors="replace")
-    raise InvalidRequest("There is no file.")
+        with readable():
+            fields[part.name or ""] = (await part.read_chunk(_LONGEST_FIELD)).decode(errors="replace")
 
 
 async def _chunks(file: BodyPartReader) -> AsyncIterator[bytes]:
     while True:
         try:
-            async with asyncio.timeout(SILENCE_SECONDS):
-                piece = await file.read_chunk(_PIECE)
+            with readable():
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    piece = await file.read_chunk(_PIECE)
         except TimeoutError:
             raise RequestTimeout(f"Nothing came for {SILENCE_SECONDS} seconds.") from None
         except (web.RequestPayloadError, ConnectionError):

@@ -17,7 +17,7 @@ from service.messages.words import WORDS
 from service.models.message_templates import OF_CHANNEL, MessagePreviewBody, MessageTemplateBody
 from service.models.notifications import By, DeadAsked, Kind
 from service.screens.admin_devices import stores_of
-from service.screens.admin_frame import Form, Page, endpoint, form, seeing
+from service.screens.admin_frame import Form, Page, endpoint, form, seeing, version
 
 ADMIN = frozenset({Scope.ADMIN})
 
@@ -100,8 +100,7 @@ async def say(page: Page) -> web.Response:
             else:
                 given = {part: fields[part] for part in OF_CHANNEL[name[1]] if fields.get(part)}
                 body = checked(MessageTemplateBody.model_validate, given)
-                version = fields.get("version", "")
-                expected = int(version) if version.isdecimal() else None
+                expected = version(fields) if fields.get("version") else None
                 settings, caller = page.call.settings, page.visit.caller
                 await message_templates.put(db, name, body, settings=settings, caller=caller, expected=expected)
     except Problem as problem:

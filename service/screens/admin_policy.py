@@ -13,7 +13,7 @@ from service.errors import Problem, UnknownStore
 from service.message_policies import DEPLOYMENT
 from service.models.message_policies import MessagePolicy, MessagePolicyBody
 from service.screens.admin_devices import stores_of
-from service.screens.admin_frame import Form, Page, endpoint, form, seeing
+from service.screens.admin_frame import Form, Page, endpoint, form, seeing, version
 
 ADMIN = frozenset({Scope.ADMIN})
 
@@ -78,14 +78,13 @@ async def change(page: Page) -> web.Response:
     """Say all of it anew, where nobody else has since."""
     fields = await form(page.call)
     store = _whose(page, fields.get("store", ""))
-    version = fields.get("version", "")
     try:
         async with transaction(page.call.pool) as db:
             if store != DEPLOYMENT:
                 await stores.find(db, store)
             before = await message_policies.find(db, store)
             body = checked(MessagePolicyBody.model_validate, _asked(fields, before))
-            expected = int(version) if version.isdecimal() else 0
+            expected = version(fields)
             await message_policies.put(db, body, caller=page.visit.caller, store=store, expected=expected)
     except Problem as problem:
         return page.refused(problem, "policy.html", **await _shown(page, store))

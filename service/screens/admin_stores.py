@@ -13,7 +13,7 @@ from service.models.board import BoardBody, BoardLink
 from service.models.fields import StoreId
 from service.models.stores import Store, StoreBody
 from service.screens.admin_devices import stores_of
-from service.screens.admin_frame import Page, endpoint, form, seeing
+from service.screens.admin_frame import Page, endpoint, form, seeing, version
 from service.screens.store_forms import filled, read
 
 STORES = frozenset({Scope.STORES})
@@ -84,12 +84,10 @@ async def change(page: Page) -> web.Response:
     """Replace what the form shows of a store, where nobody else has changed it since; the rest stays as it is."""
     fields = await form(page.call)
     store = await _store(page)
-    version = fields.get("version", "")
     try:
         body = checked(StoreBody.model_validate, read(fields, _asked(store)))
         async with transaction(page.call.pool) as db:
-            expected = int(version) if version.isdecimal() else 0
-            await stores.put(db, store.id, body, expected=expected, caller=page.visit.caller)
+            await stores.put(db, store.id, body, expected=version(fields), caller=page.visit.caller)
     except Problem as problem:
         return page.refused(problem, "store.html", store=store, form=filled(store, fields), board=await _board(page))
     return seeing(f"/admin/stores/{store.id}?done=saved")

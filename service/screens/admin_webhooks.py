@@ -22,7 +22,7 @@ from service.models.webhooks import (
     WebhookEndpointBody,
 )
 from service.screens.admin_devices import stores_of
-from service.screens.admin_frame import Form, Page, endpoint, form, once, seeing
+from service.screens.admin_frame import Form, Page, endpoint, form, once, seeing, version
 
 NOW = queries.load("reservations")["now"]
 
@@ -112,15 +112,10 @@ async def change(page: Page) -> web.Response:
         async with transaction(page.call.pool) as db:
             before = await webhooks.find(db, id, caller=page.visit.caller)
             asked = _asked(page, fields, before)
-            await webhooks.replace(db, id, asked, caller=page.visit.caller, private=private, expected=_version(fields))
+            await webhooks.replace(db, id, asked, caller=page.visit.caller, private=private, expected=version(fields))
     except Problem as problem:
         return page.refused(problem, "webhook.html", **await _one(page), secret=None)
     return seeing(f"/admin/webhooks/{id}?done=saved")
-
-
-def _version(fields: Form) -> int:
-    text = fields.get("version", "")
-    return int(text) if text.isdecimal() else 0
 
 
 async def rotate(page: Page) -> web.Response:

@@ -81,7 +81,7 @@ async def _do(call: Call[None], operation: Any, body: Asked) -> None:
 
 async def _act_by_form(call: Call[None], operation: Any, model: type[Asked]) -> web.StreamResponse:
     """Whoever typed something that can't be done finds it on the page again, beside the reason."""
-    typed = {name: str(value).replace("\0", "") for name, value in (await read_form(call.request)).items() if value}
+    typed = {name: value for name, value in (await read_form(call.request)).items() if value}
     try:
         await _do(call, operation, checked(model.model_validate, typed | await _meant(call, typed)))
     except Problem as problem:

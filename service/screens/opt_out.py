@@ -62,7 +62,7 @@ async def act(call: Call[None]) -> Answer | web.Response:
 
 async def _form(request: web.Request) -> dict[str, str]:
     """The fields of a form; some mail programs send theirs in parts. Raises InvalidRequest where it can't be read."""
-    return {name: value for name, value in (await read_form(request)).items() if isinstance(value, str)}
+    return dict(await read_form(request))
 
 
 async def _seen(call: Call[None]) -> RemindersSeen:

@@ -10,6 +10,7 @@ from service.screens.admin_frame import Form
 WEEK: tuple[str, ...] = get_args(Day)
 OPENINGS = 2  # a day, where nobody has more
 BLANK_DATES = 3
+_LONGEST_MINUTES = 9  # digits
 
 _TEXTS = ("name", "time_zone", "phone", "gln", "public_holidays", "cut_off", "latitude", "longitude")
 _NUMBERS = ("preparation_minutes", "parallel_orders", "collect_days")
@@ -84,7 +85,8 @@ def read(typed: Form, before: dict[str, Any] | None) -> dict[str, Any]:
     said = {language: typed.get(f"instructions_{language}") or None for language in ("fr", "en")}
     asked["instructions"] = said if any(said.values()) else None
     if minutes := typed.get("hold_minutes"):
-        asked["hold_seconds"] = int(float(minutes) * 60) if minutes.replace(".", "", 1).isdecimal() else minutes
+        number = minutes.replace(".", "", 1).isdecimal() and len(minutes) <= _LONGEST_MINUTES
+        asked["hold_seconds"] = int(float(minutes) * 60) if number else minutes
     asked["active"] = "active" in typed
     return asked
 

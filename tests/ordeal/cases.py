@@ -12,6 +12,7 @@ NEMESIS = "ordeal/test_nemesis.py"
 RUSH = "ordeal/test_rush.py"
 ABUSE = "ordeal/test_abuse.py"
 FUZZ = "ordeal/test_fuzz.py"
+FORMS = "ordeal/test_forms.py"
 OUTSIDE = "workers/test_outside.py"
 HOLDING = "service/test_holding.py"
 STEPS = "service/test_steps.py"
@@ -185,7 +186,7 @@ CASES = (
         (CONNECTIONS, "test_redis_that_breaks_lags_and_swallows_changes_nothing"),
         reason="the API never talks to Redis on the way to an answer",
     ),
-    case(24, "a Redis that is full", (RUSH, "test_a_redis_that_is_full_changes_nothing")),
+    case(24, "a Redis that is full, under an API and a worker", (RUSH, "test_a_redis_that_is_full_changes_nothing")),
     case(
         25,
         "PostgreSQL ends every connection; restarted at once under load (in 18)",
@@ -206,7 +207,8 @@ CASES = (
     ),
     case(
         28,
-        "an API five minutes fast, a worker ten minutes slow (in 18); who reads a clock at all",
+        "an API five minutes fast, a worker ten minutes slow (also in 18), one ten fast; who reads a clock at all",
+        ("ordeal/test_clocks.py", "test_wrong_clocks_release_no_hold_early_late_or_twice"),
         (NEMESIS, "test_no_wrong_clock_released_a_hold"),
         (RUSH, "test_nobody_asks_the_machine_what_time_it_is"),
     ),
@@ -275,6 +277,8 @@ CASES = (
         (ATTEMPTS, "test_many_guesses_at_once_are_counted_each"),
         (ATTEMPTS, "test_attempts_whose_process_died_stop_nobody_for_long"),
         (ATTEMPTS, "test_twenty_devices_that_guess_raise_their_store_s_alarm"),
+        (ATTEMPTS, "test_ten_thousand_guesses_by_one_device_are_ten"),
+        (ATTEMPTS, "test_how_long_a_wrong_code_takes_tells_nothing"),
         reason="no Redis is asked, so none can be wiped: failures are rows in PostgreSQL",
     ),
     case(
@@ -322,10 +326,13 @@ CASES = (
     case(42, "every promise broken on purpose", ("service/test_checks.py", "test_tampering_is_found_and_named")),
     case(
         43,
-        "whatever can be typed, sent or imported, by the thousand",
+        "whatever can be typed, sent or imported, into every field, address and header, by the thousand",
         (FUZZ, "test_any_file_is_read_or_refused", "test_any_line_is_read_or_told", "test_any_key_is_read_or_none"),
         (FUZZ, "test_any_code_and_token_is_read_or_none", "test_any_signature_is_refused"),
         (FUZZ, "test_thousands_of_documents_and_what_they_lead_to"),
+        (FORMS, "test_whatever_is_typed_into_a_form_is_taken_or_refused", "test_a_form_that_is_none_is_refused"),
+        (FORMS, "test_whatever_an_address_asks_for_is_a_page_or_a_refusal"),
+        (FORMS, "test_whatever_a_header_says_is_heard_or_refused"),
         ("service/test_any_life.py", "test_any_life_adds_up"),
     ),
     case(44, "the judge of histories is judged", ("ordeal/test_linear.py", "test_whatever_did_happen_is_explained")),
