@@ -1,6 +1,9 @@
 """What can be guessed is guessed ten times and no more, whoever restarts what."""
 
 import asyncio
+import time
+from collections import Counter
+from statistics import median
 from typing import Any
 
 import pytest
@@ -57,6 +60,42 @@ async def test_many_guesses_at_once_are_counted_each(api: Api, shop: Shop) -> No
     device = await pair(api)
     told = await asyncio.gather(*(collect(device, order, another(order["pickup_code"])) for _ in range(40)))
     assert sorted(one.status for one in told) == [422] * 10 + [429] * 30
+
+
+@pytest.mark.ordeal
+@pytest.mark.timeout(300)
+async def test_ten_thousand_guesses_by_one_device_are_ten(shop: Shop, database_url: str) -> None:
+    await shop.stock("tea", 9)
+    order = await shop.ready("tea", 1)
+    tried: Counter[tuple[int, str]] = Counter()
+    async with serve(settings_for(database_url, rate_limit_per_second=0), shop.pool) as api:
+        device = await pair(api)
+        for _ in range(200):
+            told = await asyncio.gather(*(collect(device, order, another(order["pickup_code"])) for _ in range(50)))
+            tried.update((one.status, one.json["code"]) for one in told)
+            assert (await collect(device, order, order["pickup_code"])).status == 429, "nor does the right one help"
+        assert tried == {(422, "wrong_code"): 10, (429, "too_many_attempts"): 9990}
+        await shop.pool.execute(LATER)
+        assert (await collect(device, order, order["pickup_code"])).status == 200
+
+
+@pytest.mark.ordeal
+async def test_how_long_a_wrong_code_takes_tells_nothing(shop: Shop) -> None:
+    await shop.stock("tea", 9)
+    order = await shop.ready("tea", 1)
+    right: str = order["pickup_code"]
+    every = (right[:4] + symbol + codes.check_symbol(right[:4] + symbol) for symbol in codes.ALPHABET)
+    near = next(code for code in every if code != right)
+    far = next(code for code in iter(codes.new_code, "") if code[0] != right[0])
+    took: dict[str, list[float]] = {"near": [], "far": []}
+    for _ in range(1000):
+        for what, code in (("near", near), ("far", far)):
+            began = time.perf_counter()
+            with pytest.raises(WrongCode):
+                await shop.collect(order, code=code)
+            took[what].append(time.perf_counter() - began)
+    apart = abs(median(took["near"]) - median(took["far"]))
+    assert apart < 0.001
 
 
 async def test_what_is_right_or_was_not_judged_costs_nothing(api: Api, shop: Shop) -> None:
