@@ -157,9 +157,9 @@ class Keyring:
         return living.caller if hmac.compare_digest(digest(parts[1]), living.secret_hash) else None
 
     def is_stranger(self, text: str) -> bool:
-        """Whether this is spelled as a key, but of nobody whom this process knows or is asking the database about."""
+        """Whether this is spelled as a key, but of nobody whom this process knows: the database has to be asked."""
         parts = self._read(text)
-        return parts is not None and parts[0] not in self._known and parts[0] not in self._asking
+        return parts is not None and parts[0] not in self._known
 
     async def authenticate(self, text: str) -> Caller:
         """Who holds this key. Raises Unauthorized, in the same words whatever is wrong with it."""
