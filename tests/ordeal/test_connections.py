@@ -125,25 +125,24 @@ async def timed(asking: Awaitable[Heard]) -> tuple[float, Heard]:
     return time.monotonic() - began, heard
 
 
+def everything(caller: Caller, url: str, id: str, name: str) -> list[Awaitable[Heard]]:
+    """Ten holds, a step, a look, and how the process is."""
+    holds = url + HOLDS
+    asked = [caller.ask(holds, once=f"{name}-{n}", json=order(f"{name}-{n}")) for n in range(10)]
+    asked.append(caller.ask(f"{holds}/{id}/confirm", json={}))
+    return asked + [caller.ask(one, method="GET") for one in (f"{holds}/{id}", f"{url}/livez", f"{url}/readyz")]
+
+
 @pytest.mark.ordeal
 @pytest.mark.timeout(120)
 async def test_a_postgres_that_swallows_everything_is_answered_for_within_five_seconds(
     shop: Shop, caller: Caller, way: Way, seen: Seen
 ) -> None:
-    holds = way.url + HOLDS
     await again_until_answered(caller, way.url, "quick")
     one = await shop.hold("tea", 1)
 
-    def everything(name: str) -> list[Awaitable[Heard]]:
-        """Ten holds, a step, a look, and how the process is."""
-        asked = [caller.ask(holds, once=f"{name}-{n}", json=order(f"{name}-{n}")) for n in range(10)]
-        asked.append(caller.ask(f"{holds}/{one['id']}/confirm", json={}))
-        return asked + [
-            caller.ask(url, method="GET") for url in (f"{holds}/{one['id']}", f"{way.url}/livez", f"{way.url}/readyz")
-        ]
-
     way.proxy.seconds = 0.3
-    slow = await asyncio.gather(*map(timed, everything("slow")))
+    slow = await asyncio.gather(*map(timed, everything(caller, way.url, one["id"], "slow")))
     assert [heard.status for _, heard in slow[:10]] == [201] * 10
     assert {heard.status for _, heard in slow[10:]} <= {200, 503}, "a step goes there and back many times"
     assert max(wait for wait, _ in slow) < 5.2
@@ -152,7 +151,7 @@ async def test_a_postgres_that_swallows_everything_is_answered_for_within_five_s
     waits: list[float] = []
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        told = await asyncio.gather(*map(timed, everything("swallowed")))
+        told = await asyncio.gather(*map(timed, everything(caller, way.url, one["id"], "swallowed")))
         assert [heard.status for _, heard in told] == [503] * 12 + [200, 503]
         assert all(int(heard.headers["Retry-After"]) > 0 for _, heard in told[:12])
         waits += [wait for wait, _ in told]
