@@ -92,23 +92,24 @@ async def became(shop: Shop, order: dict[str, Any], state: str) -> None:
     assert await shop.state(order) == state
 
 
-async def scan(page: Page, text: str) -> None:
+async def scan(page: Page, text: str, *, late: float = 0) -> None:
     """Read a code with a scanner: it types fast, and presses Enter.
 
     The keys carry the moments of a scanner themselves, so a busy machine makes no hand of it; and Playwright's own
-    keyboard is American: what that lacks it would paste.
+    keyboard is American: what that lacks it would paste. `late`: seconds until a busy tablet hears of each key after the
+    one before.
     """
     keys = await page.context.new_cdp_session(page)
     pressed: list[dict[str, Any]] = [{"key": symbol, "text": symbol} for symbol in text]
     pressed.append({"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13})
     began = time.time() - len(pressed) * SCANNER
-    await asyncio.gather(
-        *(
-            keys.send("Input.dispatchKeyEvent", {**key, "type": kind, "timestamp": began + place * SCANNER})
-            for place, key in enumerate(pressed)
-            for kind in ("keyDown", "keyUp")
-        )
-    )
+    sent = []
+    for place, key in enumerate(pressed):
+        for kind in ("keyDown", "keyUp"):
+            moment = {"type": kind, "timestamp": began + place * SCANNER}
+            sent.append(asyncio.create_task(keys.send("Input.dispatchKeyEvent", {**key, **moment})))
+        await asyncio.sleep(late)
+    await asyncio.gather(*sent)
     await keys.detach()
 
 

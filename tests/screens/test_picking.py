@@ -164,13 +164,14 @@ async def test_an_order_that_is_short_becomes_what_its_customer_wanted(shop: Sho
     await expect(page.locator(".complete")).to_have_count(0)
 
 
-async def test_what_nobody_collected_is_scanned_back_to_its_shelf(shop: Shop, tablets: Counters) -> None:
+@pytest.mark.parametrize("late", [0, 0.1])
+async def test_what_nobody_collected_is_scanned_back_to_its_shelf(shop: Shop, tablets: Counters, late: float) -> None:
     await shelves(shop)
     lapsed = await shop.take("lapse", await shop.ready("tea", 1))
     page = await tablets.open("/counter#returns", locale="en-GB")
     await expect(page.get_by_test_id("put-back")).to_have_count(1)
     await axe(page)
-    await scan(page, lapsed["pickup_code"])
+    await scan(page, lapsed["pickup_code"], late=late)
     await expect(page.get_by_test_id("put-back")).to_have_count(0)
     await expect(page.locator(".live .count")).to_have_count(0)
     assert await shop.pool.fetchval("select put_back_at is not null from reservation")

@@ -19,10 +19,15 @@ export function isTyping(target) {
 }
 
 // Most of its keys came faster than a hand types; a moment in which the tablet was busy makes no difference.
-function isBurst() {
-  if (burst.length < shortest.value) return false;
+function isSwift() {
   const gaps = burst.slice(1).map((one, place) => one.at - burst[place].at).sort((a, b) => a - b);
-  return gaps[Math.floor(gaps.length / 2)] < FASTEST_HAND;
+  return gaps.length > 0 && gaps[Math.floor(gaps.length / 2)] < FASTEST_HAND;
+}
+
+// How long to wait for the next key: what comes as fast as a scanner's keys may be late on a tablet that is busy.
+function patience() {
+  if (burst.length === 1 && shortcuts.value) return ALONE;
+  return isSwift() ? LONGEST_GAP : PAUSE;
 }
 
 function forget() {
@@ -50,7 +55,7 @@ export function start({ scanned, pressed, held, typed }) {
   const finish = (event) => {
     clearTimeout(waiting);
     const text = burst.map((one) => one.key).join("");
-    const fast = isBurst();
+    const fast = burst.length >= shortest.value && isSwift();
     if (!fast) {
       if (waiting !== null && burst.length) release();
       // Where no field takes it, Enter says that it was meant, however slowly it was typed.
@@ -78,7 +83,7 @@ export function start({ scanned, pressed, held, typed }) {
     if (inField) return;
     event.preventDefault();
     clearTimeout(waiting);
-    waiting = setTimeout(release, burst.length === 1 && shortcuts.value ? ALONE : PAUSE);
+    waiting = setTimeout(release, patience());
   };
 
   // What a scanner typed into a field is taken out again.
