@@ -96,8 +96,8 @@ async def scan(page: Page, text: str, *, late: float = 0) -> None:
     """Read a code with a scanner: it types fast, and presses Enter.
 
     The keys carry the moments of a scanner themselves, so a busy machine makes no hand of it; and Playwright's own
-    keyboard is American: what that lacks it would paste. `late`: seconds until a busy tablet hears of each key after the
-    one before.
+    keyboard is American: what that lacks it would paste. `late`: seconds until a busy tablet hears of the next key,
+    however fast they came.
     """
     keys = await page.context.new_cdp_session(page)
     pressed: list[dict[str, Any]] = [{"key": symbol, "text": symbol} for symbol in text]
