@@ -245,7 +245,7 @@ begin
                                       where m.store_id = p_store and m.sku = c.sku and m.on_hand_change <> 0
                                         and m.happened_at > moment.at and m.recorded_at > moment.at), 0)::integer as is_now
           from unnest(p_counts) c
-          join position p on p.store_id = p_store and p.sku = c.sku,
+         cross join lateral (select * from position p where p.store_id = p_store and p.sku = c.sku offset 0) p,
                lateral (select least(c.as_of, case when c.as_of = p.as_of then p.counted_at else now() end) as at) moment
          where p.as_of is null or p.as_of <= c.as_of
     )
@@ -729,7 +729,7 @@ begin
           from (select m.sku, sum(m.reserved)::integer as asked,
                        min(greatest(0, p.on_hand - p.reserved - p.safety_stock)) as available
                   from unnest(p_moves) m
-                  left join position p on p.store_id = p_store and p.sku = m.sku
+                  left join lateral (select * from position p where p.store_id = p_store and p.sku = m.sku offset 0) p on true
                  group by m.sku having sum(m.reserved) > 0) wanted
          where asked > coalesce(available, 0);
         if v_short is not null then
@@ -737,12 +737,12 @@ begin
         end if;
     end if;
 
-    select array_agg((m.sku, case when is_counted(p, m.happened_at) then 0 else m.on_hand end, m.reserved, m.reason, m.reservation_id,
+    select array_agg((m.sku, case when is_counted(p.whole, m.happened_at) then 0 else m.on_hand end, m.reserved, m.reason, m.reservation_id,
                       m.reference, m.order_ref, m.happened_at)::stock_move order by m.n),
            array_agg(m.on_hand order by m.n)
       into v_moves, v_stated
       from unnest(p_moves) with ordinality m(sku, on_hand, reserved, reason, reservation_id, reference, order_ref, happened_at, n)
-      join position p on p.store_id = p_store and p.sku = m.sku;
+     cross join lateral (select p as whole from position p where p.store_id = p_store and p.sku = m.sku offset 0) p;
     perform write_stock(p_store, v_moves, v_stated, '{}', p_actor, p_reality);
     return null;
 end $$;
@@ -766,14 +766,15 @@ begin
     perform lock_positions(p_store, array(select m.sku from unnest(p_moves) m), true);
 
     with told as (
-        select m.*, p as place, k.id is null as is_new, coalesce(k.stated_change, k.on_hand_change) as known_change,
+        select m.*, p.place, k.id is null as is_new, coalesce(k.stated_change, k.on_hand_change) as known_change,
                k.on_hand_change as known_on_hand,
                coalesce(k.stated_change, k.on_hand_change) = m.on_hand and k.reason = m.reason
                and k.order_ref is not distinct from m.order_ref and k.happened_at = coalesce(m.happened_at, k.happened_at) as is_same,
                k.id is null and m.order_ref is not null and m.on_hand < 0 as names_order
           from unnest(p_moves) with ordinality m(sku, on_hand, reserved, reason, reservation_id, reference, order_ref, happened_at, n)
-          join position p on p.store_id = p_store and p.sku = m.sku
-          left join movement k on k.store_id = p_store and k.reference = m.reference and k.sku = m.sku
+         cross join lateral (select p as place from position p where p.store_id = p_store and p.sku = m.sku offset 0) p
+          left join lateral (select * from movement k
+                              where k.store_id = p_store and k.reference = m.reference and k.sku = m.sku offset 0) k on true
     ), left_us as ( -- units of an order that were handed over, less those that a source has told of
         select o.order_ref, o.sku,
                coalesce((select sum(l.collected) from reservation r
@@ -861,6 +862,9 @@ CREATE FUNCTION public.webhook_body(e public.event, format text, fields text[], 
 
 CREATE FUNCTION public.write_stock(p_store text, p_moves public.stock_move[], p_stated integer[], p_counts public.stock_count[], p_actor text, p_reality boolean) RETURNS void
     LANGUAGE plpgsql
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     AS $$
 begin
     insert into movement (store_id, sku, on_hand_change, reserved_change, stated_change, reason, reservation_id, reference, order_ref, actor, happened_at)
@@ -873,12 +877,12 @@ begin
           from (select m.sku, m.on_hand, m.reserved from unnest(p_moves) m union all select c.sku, 0, 0 from unnest(p_counts) c) changed
          group by sku
     ), settled as materialized (
-        select p as old, s.sku, p.on_hand + s.on_hand as on_hand, p.reserved + s.reserved as reserved,
+        select p.place, p.old, s.sku, p.on_hand + s.on_hand as on_hand, p.reserved + s.reserved as reserved,
                coalesce(c.safety_stock, p.safety_stock) as safety_stock, coalesce(c.as_of, p.as_of) as as_of,
                case when c.as_of is distinct from p.as_of and c.as_of is not null then now() else p.counted_at end as counted_at,
                case when p_reality then missing.units else least(p.shortfall, missing.units) end as shortfall
           from summed s
-          join position p on p.store_id = p_store and p.sku = s.sku
+         cross join lateral (select p.ctid as place, p as old, p.* from position p where p.store_id = p_store and p.sku = s.sku offset 0) p
           left join unnest(p_counts) c on c.sku = s.sku,
                lateral (select greatest(0, p.reserved + s.reserved - greatest(p.on_hand + s.on_hand, 0)) as units) missing
     ), moved as (
@@ -886,7 +890,7 @@ begin
            set on_hand = s.on_hand, reserved = s.reserved, safety_stock = s.safety_stock, shortfall = s.shortfall,
                as_of = s.as_of, counted_at = s.counted_at, version = p.version + 1
           from settled s
-         where p.store_id = p_store and p.sku = s.sku
+         where p.ctid = s.place -- the caller has it locked, so that it stays where it is
            and (p.on_hand, p.reserved, p.safety_stock, p.shortfall, p.as_of)
                is distinct from (s.on_hand, s.reserved, s.safety_stock, s.shortfall, s.as_of)
     )
