@@ -155,7 +155,7 @@ async def test_a_handover_that_was_never_sent_is_taken_back_here(
     screens.forgive("ERR_")
     await shop.stock("tea", 2)
     before, ready = await shop.ready("tea", 1), await shop.ready("tea", 1)
-    page = await tablets.open()
+    page = await tablets.open(service_workers="block")
     await page.route("**/collect", lambda route: route.abort())
     for order in (before, ready):
         await scan(page, order["pickup_code"])
@@ -176,7 +176,7 @@ async def test_a_handover_whose_first_attempt_failed_is_undone_after_it(
     screens.forgive("ERR_")
     await shop.stock("tea", 1)
     ready = await shop.ready("tea", 1)
-    page = await tablets.open()
+    page = await tablets.open(service_workers="block")
     await page.route("**/collect", lambda route: route.abort())
     await scan(page, ready["pickup_code"])
     async with page.expect_event("requestfailed"):
@@ -195,7 +195,7 @@ async def test_two_touches_are_one_message_and_so_is_asking_again_for_an_answer_
     screens.forgive("ERR_")
     await shop.stock("tea", 1)
     await shop.ready("tea", 1)
-    page = await tablets.open()
+    page = await tablets.open(service_workers="block")
     keys: list[str | None] = []
 
     async def lose_the_first_answer(route: Route) -> None:
@@ -229,7 +229,7 @@ async def test_what_comes_back_is_taken_back_once_though_the_answer_was_lost(
     screens.forgive("ERR_")
     await shop.stock("tea", 3)
     given = await shop.collected("tea", 3)
-    page = await tablets.open()
+    page = await tablets.open(service_workers="block")
     asked = 0
 
     async def lose_the_first_answer(route: Route) -> None:
@@ -318,7 +318,7 @@ async def test_a_refusal_is_said_in_the_language_of_the_counter(
     screens.forgive("409")
     await shop.stock("tea", 1)
     ready = await shop.ready("tea", 1)
-    page = await tablets.open()
+    page = await tablets.open(service_workers="block")
     await lane(page, "ready").click()
     await page.get_by_test_id("act-message").click()
     problem = {"code": "nothing_to_send", "detail": "There is no message to send.", "status": 409}
