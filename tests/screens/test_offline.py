@@ -94,7 +94,7 @@ async def test_a_handover_without_a_network_survives_a_reload_and_goes_out_once(
 async def test_an_answer_that_was_lost_is_no_second_handover(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 9)
     ready = await shop.ready("tea", 1)
-    page = await tablets.open()
+    page = await tablets.open(service_workers="block")
     asked: list[str | None] = []
 
     async def lose_the_first_answers(route: Route) -> None:
@@ -261,7 +261,7 @@ async def test_an_order_that_the_service_fails_at_holds_up_no_other_and_is_shown
     screens.forgive("500")
     await shop.stock("tea", 9)
     failing, other = await shop.ready("tea", 1), await shop.ready("tea", 1)
-    page = await tablets.open()
+    page = await tablets.open(service_workers="block")
     await expect(lane(page, "ready")).to_have_count(2)
     await page.route(f"**/{failing['id']}/collect", lambda route: route.fulfill(status=500, body="{}"))
     for order in (failing, other):
