@@ -79,9 +79,11 @@ CASES = (
     ),
     case(
         7,
-        "a count below what is reserved, told twice",
+        "a count below what is reserved, told twice; counts and movements at the same time",
         (STOCK, "test_a_count_below_what_is_reserved_raises_a_shortfall_once"),
         (STOCK, "test_the_same_count_again_changes_nothing"),
+        (STOCK, "test_counts_and_sales_in_crossing_order_neither_block_each_other_nor_lose_a_unit"),
+        (STOCK, "test_the_same_movement_told_by_many_at_once_is_recorded_once"),
     ),
     # Idempotency
     case(

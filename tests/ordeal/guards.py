@@ -43,6 +43,12 @@ GUARDS = (
         (Change(MIGRATIONS, "order by sku for no key update", "order by sku desc for no key update"),),
     ),
     Guard(
+        "stock_locked",
+        "positions are locked before a count or a movement is judged and written",
+        (7,),
+        (Change(MIGRATIONS, "sku = any (p_skus) order by sku for no key update", "sku = any (p_skus) order by sku"),),
+    ),
+    Guard(
         "reservation_locked",
         "a reservation is locked before a step is judged",
         (5,),

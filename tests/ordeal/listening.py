@@ -9,6 +9,9 @@ import pytest
 
 VARIABLE = "ORDEAL_LOG"
 
+THOROUGH = VARIABLE in os.environ
+"""Whether `make ordeal` runs: then what is made up is made up many times more often than in `make test`."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to listen, where somebody wants to know."""

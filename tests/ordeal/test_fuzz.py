@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -33,12 +32,12 @@ from service.errors import InvalidRequest
 from service.import_lines import open_file
 from service.models.imports import CountLine, ItemLine, Line, MoveLine
 from tests.ordeal.conftest import SEED
+from tests.ordeal.listening import THOROUGH
 from tests.service.api.conftest import Api, serve
 from tests.shop import Shop, settings_for
 
 Seen = Callable[[str], None]
 
-THOROUGH = "ORDEAL_LOG" in os.environ  # `make ordeal` tries twenty times as much
 MANY = 2000 if THOROUGH else 100
 PER_OPERATION = 8 if THOROUGH else 1
 STEPS = 40

@@ -25,10 +25,11 @@ from service.api import openapi, routes
 from service.api.endpoints import OPERATIONS, Endpoint, Retry
 from service.callers import Scope
 from service.errors import VersionMismatch
+from tests.ordeal.listening import THOROUGH
 from tests.service.api.conftest import Api, serve
 from tests.shop import Shop, settings_for
 
-EXAMPLES = 20  # requests per operation and mood: some two thousand in all
+EXAMPLES = 20 if THOROUGH else 6  # requests per operation and mood: of `make ordeal` some two thousand in all
 TRUE = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
 DOCUMENT: dict[str, Any] = openapi.draw(routes.ENDPOINTS)
