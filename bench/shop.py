@@ -12,7 +12,7 @@ import asyncpg
 from bench.results import NotAsItShouldBe
 from demo.programs import ROOT, Program
 from demo.servers import Postgres, free_port
-from service import checks, keys, migrations, promise, queries, stores
+from service import checks, items, keys, migrations, promise, queries, stores
 from service.callers import Scope
 from service.database import Connection, Pool, open_pool, transaction
 from service.settings import Settings
@@ -188,6 +188,7 @@ async def opened(server: Postgres, name: str) -> AsyncIterator[Shop]:
 
 def forget() -> None:
     """Take nothing for known that another shop had in this process."""
+    items.forget_known()
     stores.forget_known()
     promise.forget_glances()
 

@@ -29,10 +29,13 @@ async def search(db: Connection, ask: AvailabilityBody, *, among: Collection[str
         asked[line.sku] += line.quantity
     if unknown := await items.unknown(db, asked):
         raise UnknownSku(f"Not in the catalogue: {', '.join(unknown[:5])}.", skus=unknown)
-    distances = await _candidates(db, ask, among)
-    rows = await SQL["lines"].rows(
+    among = await _among(db, ask, among)
+    rows = await SQL["nearest"].rows(
         db,
-        stores=list(distances),
+        among=None if among is None else list(among),
+        latitude=ask.near and ask.near.latitude,
+        longitude=ask.near and ask.near.longitude,
+        radius_km=ask.near and ask.near.radius_km,
         skus=list(asked),
         quantities=list(asked.values()),
         complete_first=ask.complete_first,
@@ -42,7 +45,7 @@ async def search(db: Connection, ask: AvailabilityBody, *, among: Collection[str
     promises = await promise.glances(db, [(store, asked) for store in found])
     free = await slots.first_free(db, list(zip(found, promises, strict=True)))
     told = [
-        _tell(asked, distances[store.id], store, row, ready_by, left)
+        _tell(asked, store, row, ready_by, left)
         for store, row, ready_by, left in zip(found, rows, promises, free, strict=True)
     ]
     return Availability.model_validate(
@@ -61,25 +64,21 @@ async def elsewhere(db: Connection, store: str, lines: tuple[LineWanted, ...]) -
     return Availability(items=others[:ELSEWHERE])
 
 
-async def _candidates(
-    db: Connection, ask: AvailabilityBody, among: Collection[str] | None
-) -> Mapping[str, float | None]:
-    """The stores to look into and their distances, in the order in which they are told; no more than needed."""
+async def _among(db: Connection, ask: AvailabilityBody, among: Collection[str] | None) -> Collection[str] | None:
+    """The stores to look into, in no order (None: all): those of the caller that are named, and open when asked for."""
     if ask.stores is not None:
         stores.refuse_unknown(set(ask.stores) - set(ask.stores if among is None else among))
         await stores.several(db, ask.stores)
         among = ask.stores
-    any_counts = ask.complete_first or ask.open_at is not None
-    found = await stores.nearest(db, among=among, near=ask.near, most=None if any_counts else ask.limit)
     if ask.open_at is not None:
-        known = await stores.several(db, [id for id, _ in found])
-        found = [each for each, store in zip(found, known, strict=True) if hours.of(store).is_open(ask.open_at)]
-    return dict(found if ask.complete_first else found[: ask.limit])
+        near = await stores.nearest(db, among=among, near=ask.near)
+        known = await stores.several(db, [id for id, _ in near])
+        among = [store.id for store in known if hours.of(store).is_open(ask.open_at)]
+    return among
 
 
 def _tell(
     asked: Mapping[str, int],
-    distance: float | None,
     store: Store,
     row: Record,
     ready_by: datetime | None,
@@ -88,7 +87,7 @@ def _tell(
     return {
         "store": store.id,
         "name": store.name,
-        "distance_km": distance,
+        "distance_km": stores.distance(row["distance_km"]),
         "complete": row["complete"],
         "ready_by": ready_by,
         "lines": [

@@ -13,6 +13,10 @@ from service.models.items import Item, ItemBody
 
 SQL = queries.load("items")
 
+MOST_KNOWN = 100_000  # remembered in this process
+
+_known: set[str] = set()
+
 SHARED = (
     "All stores share this item, and the key is bound to some: it may make one that is missing, and say where it lies"
     " in its own stores."
@@ -28,8 +32,23 @@ async def find(db: Connection, sku: str) -> Item:
 
 
 async def unknown(db: queries.Connection, skus: Collection[str]) -> list[str]:
-    """Those of the skus that are not in the catalogue."""
-    return [row["sku"] for row in await SQL["unknown"].rows(db, skus=list(skus))]
+    """Those of the skus that are not in the catalogue.
+
+    Nothing ever leaves it, so that what was found once is not looked for again.
+    """
+    new = [sku for sku in skus if sku not in _known]
+    if not new:
+        return []
+    missing = [row["sku"] for row in await SQL["unknown"].rows(db, skus=new)]
+    if len(_known) > MOST_KNOWN:
+        _known.clear()
+    _known.update(set(new).difference(missing))
+    return missing
+
+
+def forget_known() -> None:
+    """Take no item for known any more."""
+    _known.clear()
 
 
 async def put(

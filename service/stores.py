@@ -113,7 +113,12 @@ async def nearest(
         after=after,
         most=most,
     )
-    return [(row["id"], None if row["distance_km"] is None else round(row["distance_km"], 3)) for row in rows]
+    return [(row["id"], distance(row["distance_km"])) for row in rows]
+
+
+def distance(km: float | None) -> float | None:
+    """A distance as it is told: in km, to the metre; None where a place is not known."""
+    return None if km is None else round(km, 3)
 
 
 async def page(db: Connection, query: StoresQuery, *, among: Collection[str] | None = None) -> Stores:

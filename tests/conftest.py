@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from demo.servers import Postgres, Valkey
-from service import migrations, promise, stores
+from service import items, migrations, promise, stores
 from service.database import Pool, open_pool
 
 pytest_plugins = ["tests.shop", "tests.browser"]
@@ -92,6 +92,7 @@ async def empty(pool: Pool) -> None:
             forget = [f"delete from {name};" for name in names]
             again = [f'alter sequence "{row["sequencename"]}" restart;' for row in await db.fetch(SEQUENCES)]
             await db.execute(f"begin; set local session_replication_role = replica; {''.join(forget + again)} commit")
+    items.forget_known()
     stores.forget_known()
     promise.forget_glances()
 

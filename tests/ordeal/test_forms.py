@@ -19,7 +19,7 @@ from service.keys import Keyring
 from service.screens import counter
 from service.screens.admin_frame import COOKIE
 from tests.ordeal.conftest import SEED
-from tests.ordeal.test_fuzz import THOROUGH
+from tests.ordeal.listening import THOROUGH
 from tests.ordeal.world import order
 from tests.service.api.conftest import Api, serve
 from tests.service.test_webhooks import listen

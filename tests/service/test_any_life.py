@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from service import clocks, stores
+from service import clocks
 from service.database import Pool, open_pool
 from service.errors import OutOfStock
 from service.idempotency import Kept
@@ -53,7 +53,6 @@ class AnyLife(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.pool: Pool = self.runner.run(open_pool(self.url, size=4, name="any-life"))
         self.runner.run(empty(self.pool))
-        stores.forget_known()
         self.shop = Shop(self.pool, settings_for(self.url))
         self.positions = {sku: Position() for sku in SKUS}
         self.orders: list[Order] = []
