@@ -225,7 +225,12 @@ def inject(one: Any, target: Target, asked: list[str]) -> None:
 
 
 OURS = re.compile(r"(?is)^(begin|commit|rollback|savepoint|release|set|show|select pg_advisory_unlock_all|close)\b")
-_ASYNCPG = ("WITH RECURSIVE typeinfo_tree", "SELECT\n        t.oid", "-- asyncpg")
+_ASYNCPG = (
+    "WITH RECURSIVE typeinfo_tree",
+    "SELECT\n        t.oid",
+    "-- asyncpg",
+    f"SELECT\n{' ' * 24}current_setting('jit')",
+)
 
 
 def skeleton(text: str) -> str:
