@@ -127,7 +127,10 @@ class Target(NamedTuple):
 @pytest.fixture(scope="module")
 async def target(scratch: Path) -> AsyncIterator[Target]:
     """A PostgreSQL of its own, which notes every statement."""
-    server = Postgres(scratch / "noting", options={"fsync": "off", "shared_preload_libraries": "pg_stat_statements"})
+    server = Postgres(
+        scratch / f"noting-{uuid4().hex[:8]}",
+        options={"fsync": "off", "shared_preload_libraries": "pg_stat_statements"},
+    )
     await server.start()
     await migrations.migrate(server.url)
     pool = await open_pool(server.url, size=10, name="fuzz")
