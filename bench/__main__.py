@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         rows = asyncio.run(measure(asked.only, sizes))
     except (NotAsItShouldBe, PostgresError, RuntimeError, OSError) as error:
-        print(f"Not as it should be: {error}", file=sys.stderr)
+        print(f"Not as it should be: {str(error) or repr(error)}", file=sys.stderr)
         return 1
     print(results.table(rows))
     print("Every answer was what it should be, and the check of every promise is clean.")

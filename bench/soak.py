@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         series = asyncio.run(spend(60 * asked.minutes, asked.rate))
     except (NotAsItShouldBe, PostgresError, RuntimeError, OSError, ExceptionGroup) as error:
         first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-        print(f"Not as it should be: {first}", file=sys.stderr)
+        print(f"Not as it should be: {str(first) or repr(first)}", file=sys.stderr)
         return 1
     print(verdict(series))
     told = [asdict(one) | {"thirds": one.thirds, "grows": one.grows} for one in series]
