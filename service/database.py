@@ -86,7 +86,7 @@ def problems() -> "Iterator[None]":
         raise Busy("Others are changing the same things; try again.", retry_after=1) from error
     except asyncpg.NumericValueOutOfRangeError as error:
         raise OnHandOutOfRange from error
-    except asyncpg.CharacterNotInRepertoireError as error:
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
         raise InvalidRequest("Some text holds characters that can't be stored.") from error
     except _AWAY as error:
         raise Unavailable(retry_after=2) from error

@@ -223,4 +223,5 @@ def _checked(read: Callable[[], Line], store: Any) -> Line:
         if faults[0]["type"] == "json_invalid":
             raise _Wrong("malformed_json", f"The line is no JSON: {faults[0]['msg']}.") from None
         told = (f"{'.'.join(map(str, fault['loc'])) or 'line'}: {fault['msg']}" for fault in faults[:_MOST_FAULTS])
-        raise _Wrong("invalid_fields", "; ".join(told), store) from None
+        detail = "; ".join(told).replace("\0", "\\u0000")  # a field may be called that, and nobody could keep it
+        raise _Wrong("invalid_fields", detail, store) from None

@@ -147,6 +147,15 @@ async def test_items_are_imported(api: Api, pool: Pool) -> None:
     assert await pool.fetchval("select price from item where sku = 'pot'") == 1990
 
 
+async def test_a_field_whose_name_can_t_be_kept_is_a_fault_of_its_line(api: Api) -> None:
+    told = await send(api, json.dumps({"\0": None}) + "\n" + json.dumps({"sku": "cup", "name": "Cup"}), ITEMS)
+    assert told.status == 202
+    assert (told.json["applied"], told.json["failed"]) == (1, 1)
+    [error] = told.json["errors"]
+    assert (error["line"], error["code"]) == (1, "invalid_fields")
+    assert "\\u0000: Extra inputs are not permitted" in error["detail"]
+
+
 async def test_a_file_of_a_key_of_some_stores_makes_items_and_changes_none(api: Api, shop: Shop) -> None:
     await shop.store()
     bound = await api.key(Scope.STOCK, stores=["lyon"])
