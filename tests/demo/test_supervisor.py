@@ -93,7 +93,7 @@ async def test_a_kill_leaves_no_process(demo: Started) -> None:
     assert await stopped(demo)
 
 
-@pytest.mark.parametrize("after", [0.4, 1.8])
+@pytest.mark.parametrize("after", [0.4, 1.0, 1.8, 2.6])
 async def test_sigterm_during_the_start_leaves_no_process(demo: Started, after: float) -> None:
     await demo.start()
     await asyncio.sleep(after)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.database import Pool
-from service.errors import Problem, every_problem
+from service.database import Pool, connection
+from service.errors import InvalidRequest, Problem, every_problem
 
 NAMED = [problem for problem in every_problem() if problem.constraint]
 
@@ -55,3 +55,10 @@ async def test_what_belongs_to_a_store_begins_its_keys_with_the_store(everything
     exempt |= {"import_line_pkey"}  # a file speaks of many stores
     exempt |= {"device_pkey", "device_pairing"}  # who knocks is recognised before it is known where they belong
     assert [] == [key["name"] for key in keys if key["first"] != "store_id" and key["name"] not in exempt]
+
+
+@pytest.mark.parametrize("kind", ["text", "jsonb"])
+async def test_what_can_t_be_stored_is_refused_in_words(everything: Pool, kind: str) -> None:
+    with pytest.raises(InvalidRequest, match="can't be stored"):
+        async with connection(everything) as db:
+            await db.fetchval(f"select $1::{kind}", "\0")
