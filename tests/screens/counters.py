@@ -92,17 +92,17 @@ async def became(shop: Shop, order: dict[str, Any], state: str) -> None:
     assert await shop.state(order) == state
 
 
-async def scan(page: Page, text: str, *, late: float = 0) -> None:
+async def scan(page: Page, text: str, *, late: float = 0, at: float | None = None) -> None:
     """Read a code with a scanner: it types fast, and presses Enter.
 
     The keys carry the moments of a scanner themselves, so a busy machine makes no hand of it; and Playwright's own
     keyboard is American: what that lacks it would paste. `late`: seconds until a busy tablet hears of the next key,
-    however fast they came.
+    however fast they came. `at`: when the scanner read it, in seconds since 1970, if that was not just now.
     """
     keys = await page.context.new_cdp_session(page)
     pressed: list[dict[str, Any]] = [{"key": symbol, "text": symbol} for symbol in text]
     pressed.append({"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13})
-    began = time.time() - len(pressed) * SCANNER
+    began = (at or time.time()) - len(pressed) * SCANNER
     sent = []
     for place, key in enumerate(pressed):
         for kind in ("keyDown", "keyUp"):

@@ -59,18 +59,18 @@ export function close() {
   });
 }
 
-// What a scanner read, anywhere on the page.
-export async function scanned(text) {
+// What a scanner read, anywhere on the page. `at`: when it did, which a busy tablet may hear of late.
+export async function scanned(text, at = performance.now()) {
   performance.mark("scanned");
   const said = recognise(text);
   if (said.kind === "misread") return refuse("misread", { code: said.value });
   if (said.kind === "gtin") return scannedItem(said.value);
   const exact = said.kind === "code" || said.kind === "token";
   const [found, more] = find(said);
-  if (found && (exact || !more)) return opened(found, exact ? said : null);
+  if (found && (exact || !more)) return opened(found, exact ? said : null, at);
   query.value = said.value;
   await search(said);
-  if (hits.value?.length === 1) return opened(hits.value[0], exact ? said : null);
+  if (hits.value?.length === 1) return opened(hits.value[0], exact ? said : null, at);
   if (hits.value === null || hits.value.length) return undefined;
   return refuse(unanswered.value ? "no_answer" : exact ? "unknown_code" : "unknown_scan", { text: said.value });
 }
@@ -80,10 +80,10 @@ let lastRead = { value: null, at: -Infinity };
 
 // Read once, an order opens; read once more by somebody who meant it, it is handed over: after a pause, while nothing
 // else is asked about it, and nothing is to be paid.
-function opened(card, said) {
+function opened(card, said, at) {
   const how = said ? { [said.kind]: said.value } : null;
-  const soon = how && lastRead.value === said.value && performance.now() - lastRead.at < PAUSE;
-  lastRead = { value: said?.value, at: performance.now() };
+  const soon = how && lastRead.value === said.value && at - lastRead.at < PAUSE;
+  lastRead = { value: said?.value, at };
   if (soon && card.state === "collected") return undefined; // it lies before the scanner still
   const isOpened = how && selected.value === card.id;
   const again = isOpened && proof.value?.[said.kind] === said.value && !soon;

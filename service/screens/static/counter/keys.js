@@ -40,9 +40,10 @@ function letter(event) {
   return (/^[a-z]$/i.test(event.key) ? event.key : event.code.replace("Key", "")).toLowerCase();
 }
 
-// `scanned(text, fast)` for a burst, and for what somebody typed slowly where no field took it; `pressed(key)` for a single
-// key, `held(letter)` for one with Alt, true where it meant something; `typed(text)` for what somebody begins to type while
-// no field has the focus: it gives the field that took it.
+// `scanned(text, fast, at)` for a burst, and for what somebody typed slowly where no field took it: `at` is the moment of
+// the last key, however late the tablet heard of it. `pressed(key)` for a single key, `held(letter)` for one with Alt, true
+// where it meant something; `typed(text)` for what somebody begins to type while no field has the focus: it gives the field
+// that took it.
 export function start({ scanned, pressed, held, typed }) {
   const release = () => {
     waiting = null;
@@ -66,7 +67,7 @@ export function start({ scanned, pressed, held, typed }) {
     event.stopImmediatePropagation();
     restore();
     forget();
-    scanned(text, fast);
+    scanned(text, fast, event.timeStamp);
   };
 
   const down = (event) => {

@@ -72,12 +72,12 @@ function App() {
 }
 
 // What a scanner read means what the room makes of it; it opens the counter too.
-function heard(text) {
+function heard(text, at) {
   if (!opened.value) void openCounter({ whole: false });
   if (!session.device.value) return undefined;
   if (room.value === "picking") return basket.scanned(text);
   if (sheet.value === "shelve" && document.querySelector("input[name=shelf]")) return fillShelf(text);
-  return room.value === "returns" && scannedReturn(text) ? undefined : void scanned(text);
+  return room.value === "returns" && scannedReturn(text) ? undefined : void scanned(text, at);
 }
 
 function fillShelf(text) {
@@ -185,7 +185,7 @@ async function begin() {
   await session.begin();
   await Promise.all([sounds.start(), labels.start(), remember(), basket.start(), replies.start()]);
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
-  keys.start({ scanned: (text, fast) => heard(fast ? mended(text) : text), pressed, held, typed });
+  keys.start({ scanned: (text, fast, at) => heard(fast ? mended(text) : text, at), pressed, held, typed });
   document.addEventListener("keydown", moved);
   if (wasRenewed()) void openCounter({ touched: false });
   render(html`<${App} />`, document.getElementById("app"));
