@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
 
 from asyncpg import Record
 
 from service import hours, items, promise, queries, slots, stores
 from service.errors import UnknownSku
-from service.models.availability import Availability, AvailabilityBody, LineWanted
+from service.models.availability import Availability, AvailabilityBody, LineAvailable, LineWanted, StoreAvailability
 from service.models.slots import Slot
 from service.models.stores import Near, Store
 from service.queries import Connection
@@ -44,13 +43,12 @@ async def search(db: Connection, ask: AvailabilityBody, *, among: Collection[str
     found = await stores.several(db, [row["store_id"] for row in rows])
     promises = await promise.glances(db, [(store, asked) for store in found])
     free = await slots.first_free(db, list(zip(found, promises, strict=True)))
-    told = [
-        _tell(asked, store, row, ready_by, left)
-        for store, row, ready_by, left in zip(found, rows, promises, free, strict=True)
-    ]
-    return Availability.model_validate(
-        {"items": told}
-    )  # hundreds of lines at once: one by one takes three times as long
+    return Availability(
+        items=[
+            _tell(asked, store, row, ready_by, left)
+            for store, row, ready_by, left in zip(found, rows, promises, free, strict=True)
+        ]
+    )
 
 
 async def elsewhere(db: Connection, store: str, lines: tuple[LineWanted, ...]) -> Availability:
@@ -83,16 +81,16 @@ def _tell(
     row: Record,
     ready_by: datetime | None,
     free: list[Slot],
-) -> dict[str, Any]:
-    return {
-        "store": store.id,
-        "name": store.name,
-        "distance_km": stores.distance(row["distance_km"]),
-        "complete": row["complete"],
-        "ready_by": ready_by,
-        "lines": [
-            {"sku": sku, "asked": quantity, "available": available}
+) -> StoreAvailability:
+    return StoreAvailability(
+        store=store.id,
+        name=store.name,
+        distance_km=stores.distance(row["distance_km"]),
+        complete=row["complete"],
+        ready_by=ready_by,
+        lines=[
+            LineAvailable(sku, quantity, available)
             for (sku, quantity), available in zip(asked.items(), row["available"], strict=True)
         ],
-        "slots": free,
-    }
+        slots=free,
+    )

@@ -14,11 +14,11 @@ from service.errors import Busy, InvalidRequest, OnHandOutOfRange, Unavailable, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Pool = asyncpg.Pool[asyncpg.Record]
+    AnyPool = asyncpg.Pool[asyncpg.Record]
     Borrowed = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
     Connection = Borrowed | asyncpg.Connection[asyncpg.Record]
 else:
-    Pool = asyncpg.Pool
+    AnyPool = asyncpg.Pool
     Borrowed = asyncpg.pool.PoolConnectionProxy
     Connection = asyncpg.Connection
 
@@ -49,6 +49,37 @@ _AWAY = (
 )
 
 
+class Pool(AnyPool):
+    """Connections, lent in turn: asyncpg's own lends one that comes back to whoever asks first from then on."""
+
+    def __init__(self, url: str, *, max_size: int, **settings: Any) -> None:
+        super().__init__(url, max_size=max_size, **settings)
+        self._turn = asyncio.Semaphore(max_size)
+        self._coming_back: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
+
+    async def lend(self) -> "Borrowed":
+        """Wait for a connection, and no longer than that is worth. Raises TimeoutError."""
+        async with asyncio.timeout(PATIENCE_SECONDS):  # unlike acquire's own, this costs no task
+            await self._turn.acquire()
+            try:
+                return await self.acquire()
+            except BaseException:
+                self._turn.release()
+                raise
+
+    def take_back(self, db: "Borrowed") -> None:
+        """Take a connection back without having anybody wait for it: what was asked of it is done."""
+        task = asyncio.create_task(self.release(db, timeout=PATIENCE_SECONDS))
+        self._coming_back.add(task)
+        task.add_done_callback(self._came_back)
+        self._turn.release()
+
+    def _came_back(self, task: asyncio.Task[None]) -> None:
+        self._coming_back.discard(task)
+        if not task.cancelled():
+            task.exception()  # the pool has dropped that connection, and nobody waits for it
+
+
 async def prepare(connection: asyncpg.Connection) -> None:
     """Have a connection speak JSON as Python knows it."""
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
@@ -60,10 +91,15 @@ async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
 
 async def open_pool(url: str, *, size: int, name: str) -> Pool:
     """Open `size` connections at most; the first is made now, so that a wrong address is known at the start."""
-    return await asyncpg.create_pool(
+    return await Pool(
         url,
         min_size=1,
         max_size=size,
+        max_queries=50_000,  # and the following four: as asyncpg has them where they are not said
+        max_inactive_connection_lifetime=300,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        loop=None,
         command_timeout=5,
         timeout=4,
         init=prepare,
@@ -96,29 +132,11 @@ def problems() -> "Iterator[None]":
 async def connection(pool: Pool) -> AsyncIterator[Connection]:
     """Take a connection for a few statements, each on its own."""
     with problems():
-        async with asyncio.timeout(PATIENCE_SECONDS):  # unlike acquire's own, this costs no task
-            db = await pool.acquire()
+        db = await pool.lend()
         try:
             yield db
         finally:
-            _give_back(pool, db)
-
-
-def _give_back(pool: Pool, db: Borrowed) -> None:
-    """Give a connection back without waiting until the pool has it: what was asked of it is done."""
-    task = asyncio.create_task(pool.release(db, timeout=PATIENCE_SECONDS))
-    _given_back.add(task)
-    task.add_done_callback(_forget)
-
-
-def _forget(task: asyncio.Task[Any]) -> None:
-    _given_back.discard(task)
-    if not task.cancelled():
-        task.exception()  # the pool has dropped that connection, and nobody waits for it
-
-
-_given_back: set[asyncio.Task[Any]] = set()
-"""The event loop itself holds tasks weakly."""
+            pool.take_back(db)
 
 
 @asynccontextmanager

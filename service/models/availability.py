@@ -1,5 +1,6 @@
 """Availability as it travels in JSON: which stores have how much of a basket, by when, and in which slots."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -35,7 +36,8 @@ class AvailabilityBody(Asked):
         return self
 
 
-class LineAvailable(Told):
+@dataclass(slots=True)  # there are hundreds in an answer: made without a look at what PostgreSQL has just counted
+class LineAvailable:
     """How many were asked for, and how many can be had now; more may be available than were asked."""
 
     sku: str
@@ -43,7 +45,8 @@ class LineAvailable(Told):
     available: int
 
 
-class StoreAvailability(Told):
+@dataclass(slots=True)
+class StoreAvailability:
     """What one store has of a basket; `slots` are the free ones of the first day that has any."""
 
     store: str
