@@ -56,11 +56,12 @@ _minutes: dict[str, tuple[float, int]] = {}
 async def glances(db: Connection, asks: Sequence[tuple[Store, Collection[str]]]) -> list[datetime | None]:
     """The same as it was at most a second ago (items: half a minute): good enough before the customer has paid."""
     moment = time.monotonic()
-    await _look_again(db, moment, {store.id for store, _ in asks}, {sku for _, skus in asks for sku in skus})
+    baskets = {id(skus): skus for _, skus in asks}  # one and the same for all stores that are asked for it
+    await _look_again(db, moment, {store.id for store, _ in asks}, set().union(*baskets.values()))
+    slowest = {basket: max((_minutes[sku][1] for sku in skus), default=0) for basket, skus in baskets.items()}
     told = []
     for store, skus in asks:
-        glance = _glances[store.id]
-        longest = max((_minutes[sku][1] for sku in skus), default=0)
+        glance, longest = _glances[store.id], slowest[id(skus)]
         if longest not in glance.promises:
             glance.promises[longest] = ready_by(store, glance.now, orders=glance.orders, longest=longest)
         told.append(glance.promises[longest])

@@ -103,7 +103,7 @@ def whole(value: Any) -> Any:
 
 def spell(moment: datetime) -> str:
     """Spell a moment as the API does: RFC 3339, UTC, microseconds, Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 StoreId = Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
