@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from asyncpg import InterfaceError
 from pydantic import ValidationError
 
 from service import items
@@ -111,3 +112,14 @@ def test_an_item_that_cannot_be_is_refused_with_a_reason(fields: dict[str, Any],
     with pytest.raises(ValidationError) as refused:
         ItemBody.model_validate({"name": "Tea", **fields})
     assert why in str(refused.value)
+
+
+async def test_what_was_found_is_not_looked_for_again_and_what_was_missing_is(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        assert await items.unknown(db, ["tea", "moon"]) == ["tea", "moon"]
+    await put(pool, "tea", name="Tea")
+    async with pool.acquire() as db:
+        assert await items.unknown(db, ["tea", "moon"]) == ["moon"]
+    assert await items.unknown(db, ["tea"]) == []  # the connection is given back, and answers nobody
+    with pytest.raises(InterfaceError):
+        await items.unknown(db, ["moon"])
