@@ -1,6 +1,5 @@
 """Reservations as they travel in JSON: what a checkout asks, and what everybody is told."""
 
-from collections import Counter
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -95,10 +94,12 @@ class HoldBody(Asked):
             raise ValueError("give the currency of the prices")
         if self.currency is not None and not all(priced):
             raise ValueError("with a currency, every line needs unit_price or total")
-        for sku, times in Counter(line.sku for line in self.lines).items():
-            prices = {line.unit_price for line in self.lines if line.sku == sku}
-            if times > 1 and len(prices) > 1:
-                raise ValueError(f"the lines of sku {sku!r} have different prices: sum them into one, with a total")
+        prices: dict[str, int | None] = {}
+        for line in self.lines:
+            if prices.setdefault(line.sku, line.unit_price) != line.unit_price:
+                raise ValueError(
+                    f"the lines of sku {line.sku!r} have different prices: sum them into one, with a total"
+                )
         return self
 
 
