@@ -412,6 +412,7 @@ declare
     l_quantity  integer[];
     l_take      integer[];
     v_units     integer[];    -- per position: what is taken
+    v_locked    text[];
     v_made      uuid[];
     known       record;
 begin
@@ -511,9 +512,17 @@ begin
         end loop;
         continue when v_outcome[i] = 'answered';
         v_outcome[i] := case when v_active[i] is null then 'unknown_store' when not v_active[i] then 'store_closed' else v_outcome[i] end;
+        if v_slot[i] > 0 and not v_final[i] then
+            if v_available[v_slot[i]] = 0 then
+                v_wait := v_wait or exists (
+                    select from reservation d
+                     where d.store_id = p_requests[i].store and d.state = 'held' and d.due_at <= now()
+                       and d.slot_starts_at = p_slots[p_requests[i].slot]);
+            end if;
+        end if;
         v_outcome[i] := coalesce(v_outcome[i], case
-            when v_slot[i] > 0 and v_available[v_slot[i]] = 0 then 'slot_full'
             when v_wait then 'due'
+            when v_slot[i] > 0 and v_available[v_slot[i]] = 0 then 'slot_full'
             when v_short and not (v_partial[i] and v_some) then 'out_of_stock' end);
         continue when v_outcome[i] is null;
         return next (v_ids[i], v_outcome[i], null, null, case v_outcome[i]
@@ -575,16 +584,19 @@ begin
     end if;
     v_available := array_fill(0, array[positions]);
     for known in
-        select p_stores[l.resource] as store, array_agg(l.resource order by p_skus[l.resource]) as resources,
-               array_agg(p_skus[l.resource] order by p_skus[l.resource]) as skus
-          from (select distinct l.resource from unnest(l_request, l_resource) l(request, resource)
+        select l.store, array_agg(l.resource order by l.sku) as resources, array_agg(l.sku order by l.sku) as skus
+          from (select distinct l.resource, p_stores[l.resource] collate "C" as store, p_skus[l.resource] collate "C" as sku
+                  from unnest(l_request, l_resource) l(request, resource)
                  where v_open[l.request] and v_position[l.resource]) l
-         group by 1 order by 1
+         group by l.store order by l.store
     loop
-        select array_agg(locked.available) into v_units
-          from (select greatest(0, p.on_hand - p.reserved - p.safety_stock) as available from position p
+        select array_agg(locked.sku), array_agg(locked.available) into v_locked, v_units
+          from (select p.sku, greatest(0, p.on_hand - p.reserved - p.safety_stock) as available from position p
                  where p.store_id = known.store and p.sku = any (known.skus)
                  order by p.sku for no key update) locked;
+        if v_locked is distinct from known.skus then
+            raise 'Positions of % were locked in another order than asked for.', known.store;
+        end if;
         for k in 1..cardinality(known.resources) loop
             v_available[known.resources[k]] := v_units[k];
         end loop;

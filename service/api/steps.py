@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from service import attempts, changes, handover, notifications, picking, steps
+from service import attempts, changes, clocks, handover, notifications, picking, steps
 from service.access_errors import TooManyAttempts
 from service.api.endpoints import Answer, Call, Endpoint, Handler, Retry, tagged
 from service.api.reservations import ONE, SHOP
@@ -62,7 +62,10 @@ _NO_BODY_NEEDED = frozenset({"confirm", "pick", "shelve", "unshelve", "cancel", 
 
 
 async def take(call: Call[Any], *, action: str, judge: Judge) -> Answer:
-    """Take a step, in one transaction with the record of its Idempotency-Key."""
+    """Take a step, in one transaction with the record of its Idempotency-Key.
+
+    What due holds still have is given back to a step that wants it, as it is to who asks for it anew.
+    """
 
     async def work(db: Connection) -> Answer:
         body = await steps.advance(
@@ -77,7 +80,12 @@ async def take(call: Call[Any], *, action: str, judge: Judge) -> Answer:
         )
         return tagged(body)
 
-    answer = await call.once(work)
+    try:
+        answer = await call.once(work)
+    except (OutOfStock, SlotFull):
+        if not await clocks.expire_for_hold(call.pool, call.store):
+            raise
+        answer = await call.once(work)
     return tagged(answer.text(), status=answer.status, headers=answer.headers)
 
 

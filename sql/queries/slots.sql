@@ -3,10 +3,13 @@
 select now();
 
 -- name: taken
--- How many orders have each of the slots asked about; those that have begun are left out.
-select a.place, a.starts_at, coalesce(s.taken, 0) as taken
+-- How many orders have each of the slots asked about, due holds left out; so are the slots that have begun.
+select a.place, a.starts_at, coalesce(s.taken - due.orders, 0) as taken
   from unnest(:places::integer[], :stores::text[], :starts::timestamptz[]) a(place, store_id, starts_at)
   left join slot s on s.store_id = a.store_id and s.starts_at = a.starts_at
+  left join lateral (select count(*)::integer as orders from reservation r
+                      where s.taken > 0 and r.store_id = a.store_id and r.state = 'held' and r.due_at <= now()
+                        and r.slot_starts_at = a.starts_at) due on true
  where a.starts_at > now()
  order by a.place, a.starts_at;
 

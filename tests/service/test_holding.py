@@ -255,3 +255,12 @@ async def test_one_slot_left_goes_to_one_of_many(shop: Shop) -> None:
     assert sum(isinstance(answer, Kept) for answer in answers) == 1
     assert sum(isinstance(answer, SlotFull) for answer in answers) == 29
     assert (await shop.position("tea"))["reserved"] == 1
+
+
+async def test_capitals_and_small_letters_are_kept_apart_in_any_order(shop: Shop) -> None:
+    """In most languages "cup" comes before "MUG"; here, as PostgreSQL's "C" has it, after."""
+    await shop.stock("MUG", 2)
+    await shop.stock("cup", 9)
+    await shop.hold(("cup", 8), ("MUG", 1))
+    assert isinstance(await shop.ask(("MUG", 2), ("cup", 1)), OutOfStock)
+    await shop.hold(("cup", 1), ("MUG", 1))

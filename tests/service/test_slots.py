@@ -1,5 +1,6 @@
 """Slots: where they are on the calendar, which may be taken, and what is left of them."""
 
+import asyncio
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from service import slots, stores
 from service.database import Pool
 from service.errors import InvalidSlot, SlotFull
+from service.idempotency import Kept
 from service.models.slots import Slot
 from service.models.stores import Store
 from tests.paper import WEEKDAYS, a_store, opening, utc
@@ -114,6 +116,20 @@ async def test_what_orders_take_is_no_longer_left(shop: Shop, pool: Pool) -> Non
     assert {slot.starts_at: slot.left for slot in await coming(pool, day) if slot.left < 2} == {first: 0, second: 1}
     await shop.cancel(held)
     assert {slot.starts_at: slot.left for slot in await coming(pool, day) if slot.left < 2} == {first: 1, second: 1}
+
+
+async def test_a_slot_that_due_holds_fill_is_free_with_no_worker_running(shop: Shop, pool: Pool) -> None:
+    await shop.store("lyon", slots=PLAN)
+    await shop.stock("tea", 10)
+    slot = (await coming(pool, await tomorrow(pool)))[20]
+    held = [await shop.hold("tea", 1, slot=slot.starts_at) for _ in range(2)]
+    for one in held:
+        await shop.age(one)
+    assert slot in await coming(pool, await tomorrow(pool))
+    answers = await asyncio.gather(*(shop.ask("tea", 1, slot=slot.starts_at) for _ in range(5)))
+    assert sum(isinstance(answer, Kept) for answer in answers) == 2
+    assert sum(isinstance(answer, SlotFull) for answer in answers) == 3
+    assert [await shop.state(one) for one in held] == ["expired", "expired"]
 
 
 async def test_slots_that_have_begun_are_not_listed(shop: Shop, pool: Pool) -> None:

@@ -45,6 +45,20 @@ async def test_a_checkout_holds_confirms_and_cancels(api: Api, stocked: Shop) ->
     assert (await api.get(path, key=key)).json["version"] == 3
 
 
+async def test_a_late_payment_is_given_what_due_holds_still_have(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 1)
+    late = await shop.hold("tea", 1)
+    await shop.age(late)
+    unpaid = await shop.hold("tea", 1)
+    assert await shop.state(late) == "expired"
+    refused = await api.post(f"{HOLD}/{late['id']}/confirm")
+    assert (refused.status, refused.json["code"]) == (409, "out_of_stock")
+    await shop.age(unpaid)
+    paid = await api.post(f"{HOLD}/{late['id']}/confirm")
+    assert (paid.status, paid.json["state"]) == (200, "confirmed")
+    assert await shop.state(unpaid) == "expired"
+
+
 async def test_the_same_key_gives_the_first_answer_byte_for_byte(api: Api, stocked: Shop) -> None:
     body = order()
     first = await api.post(HOLD, body, once="checkout-1")
