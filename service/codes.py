@@ -83,21 +83,26 @@ class Tokens:
     """
 
     def __init__(self, keys: tuple[str, ...]) -> None:
-        self._keys = {self._name(key): key.encode() for key in reversed(keys)}
+        self._keys: dict[str, list[bytes]] = {}  # two keys may have the same name
+        for key in keys:
+            self._keys.setdefault(self._name(key), []).append(key.encode())
         self._signing = self._name(keys[0])
 
     @staticmethod
     def _name(key: str) -> str:
         return ALPHABET[hashlib.sha256(b"name of " + key.encode()).digest()[0] % _BASE]
 
-    def _mac(self, name: str, store_number: int, code: str, reservation: UUID) -> str:
-        said = f"{store_number}:{code}:{reservation}".encode()
-        digest = hmac.digest(self._keys[name], said, "sha256")
-        return _spell(int.from_bytes(digest, "big"), MAC_SYMBOLS)
+    def _macs(self, name: str, said: str) -> list[str]:
+        """What each key of that name makes of it, the signing one first."""
+        digests = [hmac.digest(key, said.encode(), "sha256") for key in self._keys.get(name, ())]
+        return [_spell(int.from_bytes(digest, "big"), MAC_SYMBOLS) for digest in digests]
+
+    def _is_signed(self, name: str, mac: str, said: str) -> bool:
+        return any(hmac.compare_digest(mac, made) for made in self._macs(name, said))
 
     def make(self, store_number: int, code: str, reservation: UUID) -> str:
         """Spell the token of a reservation."""
-        mac = self._mac(self._signing, store_number, code, reservation)
+        mac = self._macs(self._signing, _token(store_number, code, reservation))[0]
         return _spell(store_number, STORE_SYMBOLS) + code[:CODE_SYMBOLS] + self._signing + mac
 
     @staticmethod
@@ -113,23 +118,26 @@ class Tokens:
         """Whether this token was made here for that reservation, with a key that still counts."""
         symbols = normalise(typed)
         claimed = self.read(symbols)
-        name = symbols[STORE_SYMBOLS + CODE_SYMBOLS] if claimed else ""
-        if claimed is None or name not in self._keys:
+        if claimed is None:
             return False
-        mac = self._mac(name, claimed.store_number, claimed.code, reservation)
-        return hmac.compare_digest(symbols[-MAC_SYMBOLS:], mac)
+        name, mac = symbols[STORE_SYMBOLS + CODE_SYMBOLS], symbols[-MAC_SYMBOLS:]
+        return self._is_signed(name, mac, _token(claimed.store_number, claimed.code, reservation))
 
     def seal(self, said: str) -> str:
         """Sign something that is no reservation: 1 symbol naming the key, 14 of MAC."""
-        return self._signing + self._seal(self._signing, said)
+        return self._signing + self._macs(self._signing, _seal(said))[0]
 
     def sealed(self, typed: str, said: str) -> bool:
         """Whether this seal was made here for that, with a key that still counts."""
         symbols = normalise(typed)
-        if len(symbols) != 1 + MAC_SYMBOLS or symbols[0] not in self._keys or not symbols.isascii():
+        if len(symbols) != 1 + MAC_SYMBOLS or not symbols.isascii():
             return False
-        return hmac.compare_digest(symbols[1:], self._seal(symbols[0], said))
+        return self._is_signed(symbols[0], symbols[1:], _seal(said))
 
-    def _seal(self, name: str, said: str) -> str:
-        digest = hmac.digest(self._keys[name], f"seal of {said}".encode(), "sha256")
-        return _spell(int.from_bytes(digest, "big"), MAC_SYMBOLS)
+
+def _token(store_number: int, code: str, reservation: UUID) -> str:
+    return f"{store_number}:{code}:{reservation}"
+
+
+def _seal(said: str) -> str:
+    return f"seal of {said}"

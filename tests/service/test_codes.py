@@ -71,6 +71,18 @@ def test_keys_rotate() -> None:
     assert not Tokens((NEW,)).verify(before, id), "and close once the old key is gone"
 
 
+def test_keys_rotate_also_where_a_token_names_both_alike() -> None:
+    """A token has one symbol for the name of its key, so one pair in 23 shares it."""
+    id = uuid4()
+    made = {key: Tokens((key,)).make(7, codes.new_code(), id) for key in (f"{n}" * 8 for n in range(10000, 10024))}
+    seals = {key: Tokens((key,)).seal("a board") for key in made}
+    both = Tokens(tuple(made))
+    assert len({seal[0] for seal in seals.values()}) < len(made)
+    assert all(both.verify(token, id) for token in made.values())
+    assert all(both.sealed(seal, "a board") for seal in seals.values())
+    assert both.make(7, "23456", id)[: -codes.MAC_SYMBOLS][-1] == seals[next(iter(made))][0]
+
+
 @pytest.mark.parametrize("typed", ["", "A" * 24, "2" * 23, "2" * 25, "é" * 24])
 def test_what_is_no_token_is_none(typed: str) -> None:
     assert Tokens.read(typed) is None
