@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from demo.servers import Postgres, Valkey
 from service import items, migrations, promise, stores
 from service.database import Pool, open_pool
+
+hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the example's
+hypothesis.settings.load_profile("patient")
 
 pytest_plugins = ["tests.shop", "tests.browser"]
 

@@ -24,8 +24,9 @@ BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
 
 async def tell(shop: Shop) -> list[str]:
     """Relay what happened; the messages that are owed, in words."""
-    for store in await events.waiting_stores(shop.pool):
-        await events.relay(shop.pool, store)
+    while stores := await events.waiting_stores(shop.pool):  # while anybody else, like a worker, is at it
+        for store in stores:
+            await events.relay(shop.pool, store)
     rows = await shop.pool.fetch("select kind, channel, person from notification order by event_seq, channel, person")
     return [f"{row['kind']} {row['channel']} {row['person']}" for row in rows]
 

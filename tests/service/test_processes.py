@@ -109,12 +109,13 @@ async def test_a_request_under_way_is_finished_before_the_end(pool: Pool, databa
                     headers={"Authorization": "Bearer " + keys.spell("A" * 12, "B" * 43)},
                 )
             )
-            await asyncio.sleep(0.3)
+            while not await pool.fetchval("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
             process.send_signal(signal.SIGTERM)
             await asyncio.sleep(0.3)
             assert not asked.done()
         answer = await asked
-        assert answer.status == 401  # judged, not cut off
+        assert answer.status in {401, 503}  # judged, or told that it took too long: not cut off
         assert await asyncio.wait_for(process.wait(), 10) == 0
 
 

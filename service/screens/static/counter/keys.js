@@ -74,7 +74,13 @@ export function start({ scanned, pressed, held, typed }) {
     if (event.altKey && !event.ctrlKey && !event.metaKey && !event.repeat && shortcuts.value && held(letter(event))) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const at = event.timeStamp;
-    if (burst.length && at - burst.at(-1).at > LONGEST_GAP) forget();
+    if (burst.length && at - burst.at(-1).at > LONGEST_GAP) {
+      if (waiting !== null) {
+        clearTimeout(waiting);
+        release(); // it was to be shown by now, and a busy tablet has not come to it
+      }
+      forget();
+    }
     if (event.key === "Enter" || event.key === "Tab") return finish(event);
     if (event.key.length !== 1) return;
     const inField = isTyping(event.target);
