@@ -19,6 +19,7 @@ _GO_AHEAD = 354
 _NO = 400
 _NEVER = 500
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463: tells why, and names nobody
+_OF_THE_RECIPIENT = re.compile(r"5\.(?:1\.(?![78]\b)|2\.)\d")  # the address and the mailbox; x.1.7 and x.1.8 are ours
 
 
 class Smtp:
@@ -95,10 +96,8 @@ async def _hand_over(session: aiosmtplib.SMTP, message: bytes, seconds: float) -
         answer = await session.protocol.read_response(timeout=seconds)
     except (SMTPException, OSError, TimeoutError) as error:
         raise InDoubt(type(error).__name__) from error
-    if answer.code >= _NEVER:
-        raise Refused(_reason(answer.code, answer.message))
     if answer.code >= _NO:
-        raise NotYet(_reason(answer.code, answer.message))
+        raise _rejection(answer.code, answer.message)
     with suppress(SMTPException, OSError, TimeoutError):  # it is theirs now, whatever happens to the farewell
         await session.quit(timeout=1)
 
@@ -109,6 +108,18 @@ def _refusal(error: SMTPResponseException) -> NotNow | Refused:
     if not isinstance(error, SMTPRecipientRefused):
         return NotNow(reason)
     return Refused(reason) if error.code >= _NEVER else NotYet(reason)
+
+
+def _rejection(code: int, message: str) -> NotNow | Refused:
+    """After the dot a relay also says what is wrong with us: a sender not verified, a quota, an account suspended.
+
+    A 5xx is for ever only where it is about the recipient. With another enhanced code it is about this message;
+    without one, about us. Both wait, and the next carrier gets them.
+    """
+    reason = _reason(code, message)
+    if code >= _NEVER and _OF_THE_RECIPIENT.match(message):
+        return Refused(reason)
+    return NotYet(reason) if code < _NEVER or _ENHANCED.match(message) else NotNow(reason)
 
 
 def _reason(code: int, message: str) -> str:

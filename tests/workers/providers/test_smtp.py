@@ -10,7 +10,7 @@ import pytest
 from demo.servers import LOOPBACK, free_port
 from service.messages.letters import Letter, qr
 from tests.workers.conftest import MailServer
-from workers.providers.carrier import InDoubt, NotNow, Refused
+from workers.providers.carrier import InDoubt, NotNow, NotYet, Refused
 from workers.providers.email_message import compose
 from workers.providers.smtp import Smtp
 
@@ -81,9 +81,13 @@ async def test_a_letter_without_a_picture_is_text_and_page(mail: MailServer) -> 
     ("where", "answer", "problem", "reason"),
     [
         ("at_rcpt", "550 5.1.1 <camille@atelier.example> unknown", Refused, "smtp_550 5.1.1"),
-        ("at_rcpt", "450 4.2.1 busy", NotNow, "smtp_450 4.2.1"),
-        ("at_data", "554 5.7.1 looks like spam", Refused, "smtp_554 5.7.1"),
-        ("at_data", "452 full", NotNow, "smtp_452"),
+        ("at_rcpt", "450 4.2.1 busy", NotYet, "smtp_450 4.2.1"),
+        ("at_data", "554 5.1.1 <camille@atelier.example> unknown", Refused, "smtp_554 5.1.1"),
+        ("at_data", "552 5.2.2 mailbox full", Refused, "smtp_552 5.2.2"),
+        ("at_data", "553 5.1.8 not your domain", NotYet, "smtp_553 5.1.8"),
+        ("at_data", "554 5.7.1 looks like spam", NotYet, "smtp_554 5.7.1"),
+        ("at_data", "554 Message rejected: Email address is not verified", NotNow, "smtp_554"),
+        ("at_data", "452 full", NotYet, "smtp_452"),
     ],
 )
 async def test_never_and_not_now_are_told_apart(
@@ -92,6 +96,7 @@ async def test_never_and_not_now_are_told_apart(
     setattr(mail.mailbox, where, answer)
     with pytest.raises(problem) as told:
         await Smtp(mail.url).send(LETTER)
+    assert type(told.value) is problem
     assert str(told.value) == reason  # without the address
     assert mail.mailbox.taken == []
 
