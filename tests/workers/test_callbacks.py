@@ -119,6 +119,7 @@ async def test_brevo_s_receipt_finds_a_text_message_by_its_tag(
         ("sendgrid", {"event": "delivered"}, ("delivered", None)),
         ("sendgrid", {"event": "bounce", "status": "5.1.1"}, ("failed", "sendgrid_bounce 5.1.1")),
         ("sendgrid", {"event": "open"}, ("accepted", None)),
+        ("sendgrid", {"event": "group_unsubscribe"}, ("accepted", None)),
         ("ses", {"eventType": "Delivery"}, ("delivered", None)),
         (
             "ses",
@@ -139,6 +140,7 @@ async def test_reports_on_smtp_find_an_e_mail_by_its_message_id(
     await shop.pool.execute("update notification set provider_ref = null where channel = 'email'")
     assert await call(shop, provider, body) == "receipt"
     assert await state(shop, told["email"]) == expected
+    assert await shop.pool.fetchval("select count(*) from opt_out") == 0
 
 
 async def test_ses_tells_our_message_id_among_the_headers(shop: Shop, told: dict[str, UUID]) -> None:

@@ -6,7 +6,8 @@ from service.receipts import Report
 from workers.providers.reading import id_in
 
 STATES = {"processed": "accepted", "delivered": "delivered", "bounce": "failed", "dropped": "failed"}
-OUT = frozenset({"spamreport", "unsubscribe", "group_unsubscribe"})
+OUT = frozenset({"spamreport", "unsubscribe"})
+"""Who wants nothing from us. Who leaves a group wants no more newsletters; their orders they still hear of."""
 
 
 def read(_query: str, body: str) -> Report:
