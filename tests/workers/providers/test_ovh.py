@@ -34,6 +34,7 @@ class Books:
             return int(time.time()) + AHEAD
         self.check(asked)
         if asked.method == "POST":
+            assert len(asked.json["tag"]) <= 20
             if not self.invalid:
                 id = len(self.sent) + 100
                 self.sent[id] = asked.json["tag"]
