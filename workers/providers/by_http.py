@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
 from service.messages.letters import Letter
 from workers.providers.asking import SECONDS, Api
-from workers.providers.carrier import NotNow, Refused
+from workers.providers.carrier import InDoubt, NotNow, Refused
 
+_TAKEN = 409  # it has met this id: it may have gone out, when its answer was lost
 _OURS_TO_MEND = frozenset({401, 402, 403, 404, 405, 407, 415})
 
 
@@ -41,6 +42,8 @@ class ByHttp:
             found = said.at(self._described.id) if self._described.id else None
             return None if found is None else str(found)
         reason = f"http_{said.status}"
+        if said.status == _TAKEN:
+            raise InDoubt(reason)
         raise NotNow(reason) if said.status in _OURS_TO_MEND else Refused(reason)
 
     async def look_up(self, letter: Letter) -> None:
@@ -53,7 +56,7 @@ class ByHttp:
 
 def _names(letter: Letter) -> dict[str, str]:
     return {
-        "id": str(letter.id),
+        "id": letter.tag,
         "recipient": letter.recipient,
         "sender": letter.sender,
         "sender_name": letter.sender_name,
