@@ -18,6 +18,7 @@ class Report(NamedTuple):
     carrier: str  # who was handed the message: an e-mail goes out by smtp, and SendGrid reports
     status: str  # in the provider's word
     id: UUID | None = None
+    revival: int | None = None  # which of its sendings by hand; None: not told, or found by the carrier's name for it
     ref: str | None = None
     state: str | None = None  # accepted, delivered, failed; None: nothing that changes anything
     reason: str | None = None
@@ -46,6 +47,7 @@ async def note(db: Connection, report: Report, opt_outs: OptOuts) -> bool:
             reason=report.reason if report.state == "failed" else None,
             carrier=report.carrier,
             ref=report.ref,
+            revival=report.revival,
         )
         if moved and report.state == "failed":
             await sendings.fall_back(db, found["store_id"], [found["id"]])

@@ -34,7 +34,7 @@ Fill = Callable[[str, Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message, written: for a carrier to hand over as it is. `ref` stays the same when it is sent again."""
+    """One message, written: for a carrier to hand over as it is. `ref` stays the same when it is tried again."""
 
     id: UUID
     ref: str  # a Message-ID without its brackets
@@ -59,7 +59,7 @@ class Letter:
     @property
     def tag(self) -> str:
         """What carriers are to know it by: our id, and another name each time that it is sent again by hand."""
-        return f"{self.id}.{self.revivals}" if self.revivals else str(self.id)
+        return _tag(self.id, self.revivals)
 
     @property
     def unsubscribe(self) -> dict[str, str]:
@@ -73,6 +73,10 @@ class Letter:
         if self.html is None or self.qr is None:
             return self.html
         return self.html.replace("cid:qr", f"data:image/png;base64,{base64.b64encode(self.qr).decode()}")
+
+
+def _tag(id: UUID, revivals: int) -> str:
+    return f"{id}.{revivals}" if revivals else str(id)
 
 
 def language(locale: str, settings: Settings, words: Words = WORDS) -> str:
@@ -106,7 +110,7 @@ def _written(row: Row, settings: Settings, words: Words, own: OwnWords | None = 
     address = _sender(settings.email_from)
     addressed = {
         "id": row["id"],
-        "ref": f"{row['id']}@{address.partition('@')[2] or 'localhost'}",
+        "ref": f"{_tag(row['id'], row.get('revivals', 0))}@{address.partition('@')[2] or 'localhost'}",
         "store": row["store_id"],
         "reservation": row["reservation_id"],
         "kind": row["kind"],

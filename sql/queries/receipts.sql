@@ -17,13 +17,15 @@ values (:store, :id, :provider, :status, :reason)
     on conflict do nothing;
 
 -- name: advance
--- Forward only: accepted, then failed, then delivered, in whatever order it is heard. A failure counts where it is about the
--- sending that was last. The shop is told by an event.
+-- Forward only: accepted, then failed, then delivered, in whatever order it is heard. All but a delivery counts where it is
+-- about the sending that was last: what was taken before is not the one that somebody sends again by hand. The shop is told by
+-- an event.
 with moved as (
     update notification
        set state = :state, reason = :reason, provider_ref = coalesce(provider_ref, :ref),
            next_attempt_at = null, lease_until = null, begun_at = null, updated_at = now()
      where store_id = :store and id = :id
+       and (:state = 'delivered' or coalesce(revivals = :revival, true))
        and case :state when 'delivered' then state in ('pending', 'sending', 'unknown', 'accepted', 'failed')
                        when 'failed' then state in ('sending', 'unknown', 'accepted') and provider = :carrier
                                           and coalesce(provider_ref = :ref, true)

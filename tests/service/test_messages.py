@@ -277,7 +277,11 @@ def test_the_mail_of_a_ready_order_says_all_one_needs() -> None:
         ):
             assert said in words
     assert (letter.subject, letter.language) == ("Votre commande WEB-104233 est prête", "fr")
-    assert letter.ref == "01a20822-4f32-752c-b487-bc28d7e83e6d@atelier-lumiere.example"
+    assert letter.ref == f"{letter.id}@atelier-lumiere.example"
+    again = write(
+        row("ready", "email") | {"revivals": 1}, settings=settings()
+    )  # by hand: no mailbox takes it for the same
+    assert again.ref == f"{letter.id}.1@atelier-lumiere.example"
     assert (letter.sender, letter.sender_name) == ("commandes@atelier-lumiere.example", "Atelier Lumière")
     assert (letter.qr or b"").startswith(b"\x89PNG")
     assert "data:image/png;base64," in (letter.html_with_qr() or "")

@@ -72,7 +72,11 @@ async def test_a_delivery_outweighs_a_failure_and_not_the_other_way_round(sent: 
 
 async def test_a_failure_of_an_earlier_sending_is_not_one_of_the_last(sent: Shop) -> None:
     await report(sent, "failed", "failed", ref="SM0", id=await message(sent))
+    await sent.pool.execute("update notification set provider_ref = null, revivals = 1")
+    await report(sent, "failed", "failed", id=await message(sent), revival=0)
     assert await states(sent.pool) == [("confirmed", "accepted", None)]
+    await report(sent, "delivered", "delivered", id=await message(sent), revival=0)
+    assert await states(sent.pool) == [("confirmed", "delivered", None)]
 
 
 async def test_a_receipt_clears_a_doubt(shop: Shop) -> None:

@@ -1,6 +1,7 @@
 """What providers called to say, read by the worker: receipts find their message, replies their store."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -153,6 +154,35 @@ async def test_ses_tells_our_message_id_among_the_headers(shop: Shop, told: dict
     body = {"Type": "Notification", "Message": json.dumps({"eventType": "Delivery", "mail": mail})}
     assert await call(shop, "ses", body) == "receipt"
     assert await state(shop, told["email"]) == ("delivered", None)
+
+
+TAKEN = [
+    ("sms", "twilio", lambda _: urlencode({"MessageSid": "sms-1", "MessageStatus": "sent", "To": PHONE})),
+    ("sms", "brevo", lambda tag: json.dumps({"to": PHONE[1:], "messageId": 7, "msg_status": "sent", "tag": tag})),
+    ("email", "sendgrid", lambda tag: json.dumps({"event": "processed", "smtp-id": f"<{tag}@shop.example>"})),
+    ("email", "ses", lambda tag: by_sns({"eventType": "Send"}, tag)),
+]
+"""What carriers say when they have taken a message, which they were handed with this tag."""
+
+
+def by_sns(said: dict[str, Any], tag: str) -> str:
+    mail = {"commonHeaders": {"messageId": f"<{tag}@shop.example>"}}
+    return json.dumps({"Type": "Notification", "Message": json.dumps({**said, "mail": mail})})
+
+
+@pytest.mark.parametrize(("channel", "provider", "taken"), TAKEN)
+async def test_what_is_late_of_the_sending_before_takes_none_for_sent_that_goes_by_hand(
+    shop: Shop, told: dict[str, UUID], channel: str, provider: str, taken: Callable[[str], str]
+) -> None:
+    id = told[channel]
+    await shop.pool.execute(
+        "update notification set state = 'pending', provider = null, provider_ref = null, revivals = 1,"
+        " next_attempt_at = now() where id = $1",
+        id,
+    )
+    for tag, expected in ((f"{id}", "pending"), (f"{id}.1", "accepted")):
+        assert await call(shop, provider, taken(tag), event=tag, query=f"id={tag}") == "receipt"
+        assert await state(shop, id) == (expected, None)
 
 
 async def test_a_receipt_that_comes_before_its_message_is_known_waits_for_it(shop: Shop, told: dict[str, UUID]) -> None:

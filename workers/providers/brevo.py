@@ -9,7 +9,7 @@ from service.receipts import Report
 from service.replies import Written
 from workers.providers.asking import SECONDS, Api, Said
 from workers.providers.carrier import InDoubt, NotNow, OptedOut, Refused
-from workers.providers.reading import id_in
+from workers.providers.reading import sending_in
 
 _ABOUT_THE_RECIPIENT = ("recipient", "phone", "mobile", "to is not valid", "email is not valid")
 
@@ -134,14 +134,15 @@ def read(_query: str, body: str) -> Report | Written:
     address = f"+{str(said['to']).lstrip('+')}" if channel == "sms" else said.get("email")
     if status == "replied":
         return Written("brevo", str(address), str(said.get("reply", "")))
-    tags = _tags(said.get("tags") or said.get("tag") or "")
+    id, revival = sending_in(*_tags(said.get("tags") or said.get("tag") or ""))
     state = STATES.get(status)
     ref = said.get("messageId") or said.get("message-id")
     return Report(
         provider="brevo",
         carrier="brevo",
         status=status,
-        id=next(filter(None, map(id_in, tags)), None),
+        id=id,
+        revival=revival,
         ref=None if ref is None else str(ref),
         state=state,
         reason=f"brevo_{status}" if state == "failed" else None,

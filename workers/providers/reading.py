@@ -3,9 +3,15 @@
 from uuid import UUID
 
 
-def id_in(text: str) -> UUID | None:
-    """Our id of a message, as we gave it away: alone, in a tag, or in a Message-ID; None where it is none of ours."""
-    try:
-        return UUID(text.strip("<>").partition("@")[0].partition(".")[0])
-    except ValueError:
-        return None
+def sending_in(*texts: str) -> tuple[UUID, int] | tuple[None, None]:
+    """Our id of a message and how often it had been sent by hand, as its tag has them: alone, or in a Message-ID.
+
+    From the first text that has them; None where they are none of ours.
+    """
+    for text in texts:
+        id, _, revival = text.strip("<>").partition("@")[0].partition(".")
+        try:
+            return UUID(id), int(revival or 0)
+        except ValueError:
+            continue
+    return None, None

@@ -3,7 +3,7 @@
 import json
 
 from service.receipts import Report
-from workers.providers.reading import id_in
+from workers.providers.reading import sending_in
 
 STATES = {"processed": "accepted", "delivered": "delivered", "bounce": "failed", "dropped": "failed"}
 OUT = frozenset({"spamreport", "unsubscribe"})
@@ -15,11 +15,13 @@ def read(_query: str, body: str) -> Report:
     said = json.loads(body)
     status = said["event"]
     state = STATES.get(status)
+    id, revival = sending_in(said.get("smtp-id", ""))
     return Report(
         provider="sendgrid",
         carrier="smtp",
         status=status,
-        id=id_in(said.get("smtp-id", "")),
+        id=id,
+        revival=revival,
         state=state,
         reason=f"sendgrid_{status} {said.get('status', '')}".strip() if state == "failed" else None,
         opted_out=("email", said["email"]) if status in OUT else None,

@@ -2,13 +2,12 @@
 
 import json
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import aiohttp
 
 from service import signatures
 from service.receipts import Report
-from workers.providers.reading import id_in
+from workers.providers.reading import sending_in
 
 STATES = {
     "send": "accepted",
@@ -37,22 +36,24 @@ def read(_query: str, body: str) -> Report | Confirmation:
     bounce = said.get("bounce", {}).get("bounceType", "")
     complained = said.get("complaint", {}).get("complainedRecipients") or [{}]
     address = complained[0].get("emailAddress")
+    id, revival = sending_in(*_names_of(said["mail"]))
     return Report(
         provider="ses",
         carrier="smtp",
         status=f"{kind} {bounce}".strip(),
-        id=_id_of(said["mail"]),
+        id=id,
+        revival=revival,
         state=state,
         reason=f"ses_{kind} {bounce}".strip().lower() if state == "failed" else None,
         opted_out=("email", address) if address else None,
     )
 
 
-def _id_of(mail: dict[str, Any]) -> UUID | None:
-    """Our id, from the Message-ID as we wrote it: SES sends under its own, and may name that one instead of ours."""
+def _names_of(mail: dict[str, Any]) -> list[str]:
+    """Its Message-IDs, first as we wrote it: SES sends under its own, and may name that one instead of ours."""
     names = [header["value"] for header in mail.get("headers", []) if header["name"].lower() == "message-id"]
     names.append(mail.get("commonHeaders", {}).get("messageId", ""))
-    return next((id for name in names if (id := id_in(str(name))) is not None), None)
+    return [str(name) for name in names]
 
 
 async def confirm(confirmation: Confirmation) -> bool:

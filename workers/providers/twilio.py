@@ -9,7 +9,7 @@ from service.receipts import Report
 from service.replies import Written
 from workers.providers.asking import SECONDS, Api, Said, is_earlier
 from workers.providers.carrier import NotNow, OptedOut, Refused
-from workers.providers.reading import id_in
+from workers.providers.reading import sending_in
 
 STOPPED = 21610  # the recipient replied STOP to this sender
 NO_SUCH_NUMBER = frozenset({21211, 21214, 21265, 21612, 21614, 21635})
@@ -37,7 +37,7 @@ class Twilio:
     def __init__(
         self, url: str, account: str, token: str, *, sender: str, callback: str, seconds: float = SECONDS
     ) -> None:
-        """`callback`: where Twilio reports; the message's id is added, so that a lost answer is found by a receipt."""
+        """`callback`: where Twilio reports; the message's tag is added: a receipt finds a lost answer."""
         authorization = aiohttp.encode_basic_auth(account, token)
         self._api = Api(url, headers={"Authorization": authorization}, seconds=seconds)
         self._path = f"/2010-04-01/Accounts/{account}/Messages.json"
@@ -51,7 +51,7 @@ class Twilio:
             "To": letter.recipient,
             "MessagingServiceSid" if sender.startswith("MG") else "From": sender,
             "Body": letter.text,
-            "StatusCallback": f"{self._callback}?id={letter.id}",
+            "StatusCallback": f"{self._callback}?id={letter.tag}",
         }
         said = await self._api.ask("POST", self._path, data=form)
         if not said.done:
@@ -82,16 +82,18 @@ def _refusal(said: Said) -> NotNow | Refused:
 
 
 def read(query: str, body: str) -> Report | Written:
-    """What Twilio called to say: a receipt, with our id in the query that it was given, or what a customer wrote."""
+    """What Twilio called to say: a receipt, with our tag in the query that it was given, or what a customer wrote."""
     said = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
     if "MessageStatus" not in said:
         return Written("twilio", said["From"], said.get("Body", ""), confirmed="OptOutType" in said)
     code = said.get("ErrorCode")
+    id, revival = sending_in(parse_qs(query).get("id", [""])[0])
     return Report(
         provider="twilio",
         carrier="twilio",
         status=said["MessageStatus"],
-        id=id_in(parse_qs(query).get("id", [""])[0]),
+        id=id,
+        revival=revival,
         ref=said["MessageSid"],
         state=STATES.get(said["MessageStatus"]),
         reason=f"twilio_{code}" if code else None,
