@@ -10,7 +10,7 @@ from service.database import Connection
 SQL = queries.load("callbacks")
 
 PATIENCE = 3600  # seconds for which a message that is not known yet is waited for
-AGAIN = 5  # seconds until its callback is read again
+AGAIN = 5  # seconds until its callback is read again; later, as long as it has waited already
 
 
 async def keep(db: Connection, provider: str, reports: Mapping[str, str], *, query: str = "") -> int:
@@ -33,8 +33,10 @@ async def settle(db: Connection, callback: Record, outcome: str, *, keep: bool =
 
 
 async def defer(db: Connection, callback: Record) -> None:
-    """Read it again a little later: its message is not known yet, or after an hour it is nobody's."""
-    if callback["age"] > PATIENCE:
+    """Read it again later, each time later: its message is not known yet, or after an hour it is nobody's."""
+    age = callback["age"]
+    if age >= PATIENCE:
         await settle(db, callback, "no_such_message")
         return
-    await SQL["defer"].run(db, provider=callback["provider"], event_id=callback["event_id"], delay=AGAIN)
+    delay = min(max(AGAIN, age), PATIENCE - age)
+    await SQL["defer"].run(db, provider=callback["provider"], event_id=callback["event_id"], delay=delay)

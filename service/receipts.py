@@ -23,6 +23,7 @@ class Report(NamedTuple):
     state: str | None = None  # accepted, delivered, failed; None: nothing that changes anything
     reason: str | None = None
     opted_out: tuple[str, str] | None = None  # the channel and address that want no more
+    may_be_ours: bool = True  # False: of other mail of the same account, where all of ours is told by its id
 
 
 async def note(db: Connection, report: Report, opt_outs: OptOuts) -> bool:

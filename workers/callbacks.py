@@ -79,6 +79,8 @@ class Reader:
             await callbacks.settle(db, callback, "reply" if known else "nobody_s_reply")
         elif await receipts.note(db, said, self._opt_outs):
             await callbacks.settle(db, callback, "receipt")
+        elif not said.may_be_ours:
+            await callbacks.settle(db, callback, "no_such_message")
         else:
             await callbacks.defer(db, callback)
 

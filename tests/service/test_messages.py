@@ -278,9 +278,7 @@ def test_the_mail_of_a_ready_order_says_all_one_needs() -> None:
             assert said in words
     assert (letter.subject, letter.language) == ("Votre commande WEB-104233 est prête", "fr")
     assert letter.ref == f"{letter.id}@atelier-lumiere.example"
-    again = write(
-        row("ready", "email") | {"revivals": 1}, settings=settings()
-    )  # by hand: no mailbox takes it for the same
+    again = write(row("ready", "email") | {"revivals": 1}, settings=settings())  # by hand
     assert again.ref == f"{letter.id}.1@atelier-lumiere.example"
     assert (letter.sender, letter.sender_name) == ("commandes@atelier-lumiere.example", "Atelier Lumière")
     assert (letter.qr or b"").startswith(b"\x89PNG")

@@ -188,10 +188,29 @@ async def test_what_is_late_of_the_sending_before_takes_none_for_sent_that_goes_
 async def test_a_receipt_that_comes_before_its_message_is_known_waits_for_it(shop: Shop, told: dict[str, UUID]) -> None:
     form = urlencode({"MessageSid": "later", "MessageStatus": "delivered", "To": PHONE})
     assert await call(shop, "twilio", form) == "None"
+    for waited, until in ((600, 1200), (2400, 3600)):  # seconds; each time as long again, and an hour in all
+        await shop.pool.execute(
+            "update callback set received_at = now() - make_interval(secs => $1), look_at = now()", waited
+        )
+        await Reader(shop.pool, shop.settings).read_waiting()
+        again = await shop.pool.fetchval("select extract(epoch from look_at - received_at)::float8 from callback")
+        assert until - 1 < again <= 3600
     await shop.pool.execute("update notification set provider_ref = 'later' where channel = 'sms'")
     await shop.pool.execute("update callback set look_at = now()")
     await Reader(shop.pool, shop.settings).read_waiting()
     assert await state(shop, told["sms"]) == ("delivered", None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "body"),
+    [
+        ("sendgrid", json.dumps({"event": "delivered", "smtp-id": "<news.1@shop.example>"})),
+        ("ses", by_sns({"eventType": "Delivery"}, "news.1")),
+        ("brevo", json.dumps({"event": "delivered", "message-id": "<7@mailin.fr>", "tags": ["news"]})),
+    ],
+)
+async def test_other_mail_of_the_same_account_is_not_waited_for(shop: Shop, provider: str, body: str) -> None:
+    assert await call(shop, provider, body) == "no_such_message"
 
 
 async def test_a_receipt_of_nobody_s_message_is_given_up(shop: Shop) -> None:
@@ -215,7 +234,7 @@ async def test_a_receipt_of_nobody_s_message_is_given_up(shop: Shop) -> None:
     ],
 )
 async def test_what_nobody_understands_is_kept_and_stops_nothing(shop: Shop, provider: str, body: str) -> None:
-    assert await call(shop, provider, body) in {"not_understood", "None"}
+    assert await call(shop, provider, body) in {"not_understood", "no_such_message"}
     form = urlencode({"From": "+33639980077", "Body": "bonjour", "MessageSid": "SM2"})
     assert await call(shop, "twilio", form, event="e2") == "nobody_s_reply"
 

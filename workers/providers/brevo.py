@@ -147,4 +147,5 @@ def read(_query: str, body: str) -> Report | Written:
         state=state,
         reason=f"brevo_{status}" if state == "failed" else None,
         opted_out=(channel, str(address)) if status in OUT and address else None,
+        may_be_ours=id is not None or channel == "sms",  # its guide promises tags of e-mails only
     )

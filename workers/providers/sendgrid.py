@@ -25,4 +25,5 @@ def read(_query: str, body: str) -> Report:
         state=state,
         reason=f"sendgrid_{status} {said.get('status', '')}".strip() if state == "failed" else None,
         opted_out=("email", said["email"]) if status in OUT else None,
+        may_be_ours=id is not None,
     )

@@ -46,6 +46,7 @@ def read(_query: str, body: str) -> Report | Confirmation:
         state=state,
         reason=f"ses_{kind} {bounce}".strip().lower() if state == "failed" else None,
         opted_out=("email", address) if address else None,
+        may_be_ours=id is not None,
     )
 
 
