@@ -20,6 +20,7 @@ SQL = queries.load("notifications")
 
 
 SOON = 600  # seconds
+JUST_NOW = 900  # seconds for which a text may ring at any hour: about what somebody did, or for who stands in the store
 
 
 class StillTrue(NamedTuple):
@@ -34,9 +35,10 @@ STILL_TRUE = (
     StillTrue("held", State.HELD),
     StillTrue("confirmed", State.CONFIRMED),
     StillTrue("confirmed", State.PICKING),
-    StillTrue("confirmed", State.READY),
-    StillTrue("confirmed", State.COLLECTED),
-    StillTrue("confirmed", State.RETURNED),
+    # What has happened since is told by messages of its own; a mail may come back days later.
+    StillTrue("confirmed", State.READY, SOON),
+    StillTrue("confirmed", State.COLLECTED, SOON),
+    StillTrue("confirmed", State.RETURNED, SOON),
     StillTrue("short", State.PICKING),
     StillTrue("ready", State.READY),
     # Who has collected within minutes keeps it as a receipt; after an outage of the carrier it would only confuse.
@@ -83,7 +85,8 @@ async def owe(db: Connection, store: str, *, after: int, until: int) -> int:
         delays=[rule.delay_minutes for rule in rules],
         quiets=[rule.quiet for rule in rules],
         fallbacks=[heir and heir.channel for heir in heirs],
-        fallbacks_quiet=[heir is not None and heir.quiet for heir in heirs],
+        # What a text takes over from has failed by then, hours or days later: it is never of just now.
+        fallbacks_quiet=[heir is not None and (heir.quiet or heir.channel == "sms") for heir in heirs],
         quiet_from=policy.quiet_hours.starts,
         quiet_to=policy.quiet_hours.ends,
     )
@@ -150,8 +153,8 @@ async def resend(db: Connection, store: str, id: UUID) -> SentNotification:
     return found
 
 
-async def count_dead(db: Connection) -> dict[str, int]:
-    """How many messages failed, are unknown for good, and are in doubt."""
-    row = await SQL["count_dead"].row(db)
+async def standing(db: Connection) -> dict[str, int]:
+    """How many messages failed, are unknown for good, are in doubt, and were tried and are tried again."""
+    row = await SQL["standing"].row(db)
     assert row is not None  # noqa: S101 -- an aggregate has one row
     return dict(row)

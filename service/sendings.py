@@ -11,7 +11,7 @@ from asyncpg import Record
 from service import queries, reminders
 from service.database import Connection, Pool, connection, transaction
 from service.links import Links
-from service.notifications import STILL_TRUE
+from service.notifications import JUST_NOW, STILL_TRUE
 from service.opt_outs import OptOuts
 from service.sealing import Unreadable
 
@@ -57,7 +57,7 @@ async def claim(
     Rows as `contents` in sendings.sql has them, opened.
     """
     async with transaction(pool) as db:
-        await SQL["hush"].run(db, store=store, ids=list(ids))
+        await SQL["hush"].run(db, store=store, ids=list(ids), just_now=JUST_NOW)
         claimed = await SQL["claim"].rows(
             db,
             store=store,
@@ -159,7 +159,7 @@ async def record(pool: Pool, attempt: Attempt, fate: Fate, *, provider: str) -> 
 
 async def fall_back(db: Connection, store: str, ids: Sequence[UUID]) -> None:
     """Owe what takes over from messages that failed or were suppressed, where their policy names another channel."""
-    await SQL["fall_back"].run(db, store=store, ids=list(ids))
+    await SQL["fall_back"].run(db, store=store, ids=list(ids), just_now=JUST_NOW)
 
 
 async def give_back(pool: Pool, attempt: Attempt) -> None:

@@ -1237,6 +1237,8 @@ CREATE TABLE public.notification (
     fallback_quiet_to time without time zone,
     doubted_since timestamp with time zone,
     revivals integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    quiet boolean DEFAULT true NOT NULL,
     CONSTRAINT doubt_is_never_forgotten CHECK (((doubts = 0) OR (state <> 'pending'::text))),
     CONSTRAINT fallback_is_another_channel CHECK ((fallback <> channel)),
     CONSTRAINT notification_is_never_in_limbo CHECK ((((state <> 'pending'::text) OR (next_attempt_at IS NOT NULL)) AND ((state <> 'sending'::text) OR (lease_until IS NOT NULL)))),
@@ -1556,6 +1558,8 @@ CREATE INDEX notification_in_doubt ON public.notification USING btree (channel, 
 CREATE INDEX notification_leased ON public.notification USING btree (lease_until) WHERE (state = 'sending'::text);
 
 CREATE INDEX notification_of_reservation ON public.notification USING btree (store_id, reservation_id);
+
+CREATE INDEX notification_tried ON public.notification USING btree (due_at) WHERE ((attempts > 0) AND (state = ANY (ARRAY['pending'::text, 'sending'::text])));
 
 CREATE UNIQUE INDEX order_has_one_standing_reservation ON public.reservation USING btree (store_id, order_ref) WHERE (state <> ALL (ARRAY['cancelled'::text, 'expired'::text, 'uncollected'::text]));
 

@@ -55,7 +55,7 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         waiting = await health.open_reservations(db)
         waiting_webhooks = await deliveries.waiting(db)
         endpoints = await webhooks.standing(db)
-        dead = await notifications.count_dead(db)
+        messages = await notifications.standing(db)
         resting = await carriers.resting(db)
         templates = await message_templates.failures(db)
         wrong_codes = await attempts.failures(db)
@@ -65,7 +65,7 @@ async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
         "comptoir_open_reservations": ("Reservations on their way", {**waiting}),
         "comptoir_message_template_failures": ("Messages that the shop's own words failed for", {**templates}),
         "comptoir_wrong_pickup_codes": ("Wrong pickup codes in the last fifteen minutes, by store", {**wrong_codes}),
-        "comptoir_notifications": ("Messages that failed, are unknown for good, or are in doubt", {**dead}),
+        "comptoir_notifications": ("Messages that failed, are unknown, in doubt, or tried again", {**messages}),
         "comptoir_carrier_rests_seconds": ("For how long a carrier of messages is left alone", resting),
         "comptoir_workers": ("Workers that live", {"": workers}),
         "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**waiting_webhooks}),

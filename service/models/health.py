@@ -13,7 +13,7 @@ class OldestUndone(Told):
     """How many seconds ago the oldest work was due that is not done; 0: nothing waits."""
 
     events: float  # that happened and are not told to anybody
-    notifications: float  # that should have been tried
+    notifications: float  # that should have gone out
     deliveries: float  # of webhooks, that should have been tried
     holds: float  # whose time is up but which are not expired
 

@@ -4,14 +4,17 @@ select 1;
 
 -- name: oldest_undone
 -- Seconds since the oldest work was due that nobody has done; one look into each store's indexes, however long the queues are.
+-- A message that is tried again and again has been due since the first time.
 select extract(epoch from now() - (
            select min(waits.at)
              from store, lateral (select event.at from event
                                    where event.store_id = store.id and event.position is null
                                    order by event.seq limit 1) waits))::float8 as events,
-       extract(epoch from now() - (
-           select min(next_attempt_at) from notification
-            where state in ('pending', 'unknown') and next_attempt_at < now()))::float8 as notifications,
+       extract(epoch from now() - least(
+           (select min(next_attempt_at) from notification
+             where state in ('pending', 'unknown') and next_attempt_at < now()),
+           (select min(due_at) from notification
+             where state in ('pending', 'sending') and attempts > 0 and due_at < now())))::float8 as notifications,
        extract(epoch from now() - (
            select min(waits.next_attempt_at)
              from webhook_endpoint w, lateral (select d.next_attempt_at from delivery d

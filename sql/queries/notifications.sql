@@ -1,7 +1,7 @@
 -- name: owe
 -- The messages that the events of these places oblige to, as the policy in force has them; an event told twice still
 -- obliges once. What would come too late by waiting for the morning does not wait, nor does who stands in the store.
--- A message asked for again goes out at once.
+-- A message asked for again goes out at once. Texts carry the quiet hours also where they need not wait: should they be late.
 with rule as (
     select u.type, u.kind, u.channel, u.person, u.send, u.delay, u.quiet, u.fallback, u.fallback_quiet
       from unnest(:types::text[], :kinds::text[], :channels::text[], :persons::text[], :sends::text[], :delays::integer[],
@@ -21,7 +21,7 @@ with rule as (
 ), timed as (
     select o.seq, o.kind, o.channel, o.person, o.fallback, o.fallback_quiet, r.id, r.locale, a.address, s.time_zone, d.due_at,
            decent(d.due_at, s.time_zone, :quiet_from, :quiet_to) as morning,
-           o.quiet and r.arrived_at is null and :quiet_from::time is not null as quiet,
+           o.quiet and r.arrived_at is null as quiet, (o.quiet or o.channel = 'sms') and :quiet_from::time is not null as rings,
            case o.kind when 'held' then r.hold_expires_at when 'short' then r.answer_by
                        when 'ready' then r.collect_by when 'reminder' then r.collect_by end as deadline
       from owed o
@@ -36,23 +36,23 @@ with rule as (
        and not (o.kind = 'short' and r.answer_by is null)
 ), waiting as (
     select t.seq, t.kind, t.channel, t.person, t.fallback, t.fallback_quiet, t.id, t.locale, t.address, t.due_at, t.morning,
-           t.deadline,
-           t.quiet and coalesce(t.morning < t.deadline, true) as waits
+           t.deadline, t.quiet, t.rings, t.quiet and t.rings and coalesce(t.morning < t.deadline, true) as waits
       from timed t
 )
 insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale, fallback,
-                          quiet_from, quiet_to, fallback_quiet_from, fallback_quiet_to, too_late_at, next_attempt_at)
+                          quiet, quiet_from, quiet_to, fallback_quiet_from, fallback_quiet_to, too_late_at, due_at, next_attempt_at)
 select :store, new_id(), w.seq, w.id, w.kind, w.channel, w.person, w.address, w.locale, w.fallback,
-       case when w.waits then :quiet_from::time end, case when w.waits then :quiet_to::time end,
+       w.quiet, case when w.rings then :quiet_from::time end, case when w.rings then :quiet_to::time end,
        case when w.fallback_quiet then :quiet_from::time end, case when w.fallback_quiet then :quiet_to::time end, w.deadline,
-       case when w.waits then w.morning else w.due_at end
+       t.at, t.at
   from waiting w
+ cross join lateral (select case when w.waits then w.morning else w.due_at end as at) t
 on conflict on constraint message_is_sent_once do nothing;
 
 -- name: hasten
 -- Who has come to the store waits for no morning: what the quiet hours hold back goes out.
 update notification n
-   set next_attempt_at = now(), quiet_from = null, quiet_to = null, updated_at = now()
+   set next_attempt_at = now(), due_at = now(), quiet = false, updated_at = now()
   from event e
  where e.store_id = :store and e.position > :after and e.position <= :until and e.type = 'reservation.arrived'
    and n.store_id = e.store_id and n.reservation_id = e.reservation_id and n.state = 'pending' and n.quiet_from is not null;
@@ -101,14 +101,15 @@ select n.store_id, n.id, n.reservation_id, n.kind, n.channel, n.person, n.state,
 update notification
    set state = 'pending', attempts = 0, doubts = 0, provider = null, provider_ref = null, reason = null,
        doubted_since = null, revivals = revivals + 1,
-       next_attempt_at = now(), quiet_from = null, quiet_to = null, updated_at = now()
+       next_attempt_at = now(), due_at = now(), quiet = false, updated_at = now()
  where store_id = :store and id = :id and state in ('failed', 'unknown') and next_attempt_at is null
    and address is not null;
 
--- name: count_dead
--- How many messages will not go out by themselves any more, and how many are in doubt.
+-- name: standing
+-- How many messages will not go out by themselves any more, how many are in doubt, and how many wait to be tried again.
 select count(*) filter (where state = 'failed') as failed,
        count(*) filter (where state = 'unknown' and next_attempt_at is null) as unknown,
-       count(*) filter (where state = 'unknown' and next_attempt_at is not null) as in_doubt
+       count(*) filter (where state = 'unknown' and next_attempt_at is not null) as in_doubt,
+       (select count(*) from notification where state = 'pending' and attempts > 0) as retrying
   from notification
  where state in ('failed', 'unknown');

@@ -40,14 +40,16 @@ select d.store_id, array_agg(d.id) as ids
 
 -- name: hush
 -- What has come due in quiet hours after all (its turn came late, or it is tried again) waits for the morning, unless that
--- is too late for it.
+-- is too late for it. What may ring at any hour may so for `just_now` seconds: later it answers nothing that anybody did.
 update notification n
-   set next_attempt_at = decent(now(), s.time_zone, n.quiet_from, n.quiet_to), updated_at = now()
-  from store s
- where n.store_id = :store and n.id = any (:ids::uuid[]) and s.id = n.store_id
-   and n.state = 'pending' and n.quiet_from is not null and n.next_attempt_at <= now()
-   and decent(now(), s.time_zone, n.quiet_from, n.quiet_to) > now()
-   and coalesce(decent(now(), s.time_zone, n.quiet_from, n.quiet_to) < n.too_late_at, true);
+   set next_attempt_at = m.morning, due_at = m.morning, updated_at = now()
+  from (select h.id, decent(now(), s.time_zone, h.quiet_from, h.quiet_to) as morning
+          from notification h
+          join store s on s.id = h.store_id
+         where h.store_id = :store and h.id = any (:ids::uuid[]) and h.quiet_from is not null) m
+ where n.store_id = :store and n.id = m.id and n.state = 'pending' and n.next_attempt_at <= now()
+   and (n.quiet or n.due_at < now() - make_interval(secs => :just_now))
+   and m.morning > now() and coalesce(m.morning < n.too_late_at, true);
 
 -- name: claim
 -- Take due messages for sending, under a lease of so many seconds; whoever else has one in hand keeps it.
@@ -115,11 +117,12 @@ update notification
 
 -- name: fall_back
 -- Where these messages will not go out, the channel that takes over does, once: an event obliges to one message per channel
--- and person. Its quiet hours are its own: a mail that comes back at night wakes nobody by a text.
+-- and person. Its quiet hours are its own: a mail that comes back at night wakes nobody by a text, but who has come within
+-- `just_now` seconds.
 with heir as (
     select n.event_seq, n.reservation_id, n.kind, n.fallback, n.person, n.locale, n.too_late_at, m.morning,
            case n.fallback when 'email' then r.email else r.phone end as address, n.fallback_quiet_from, n.fallback_quiet_to,
-           n.fallback_quiet_from is not null and r.arrived_at is null and coalesce(m.morning < n.too_late_at, true) as waits
+           not coalesce(r.arrived_at > now() - make_interval(secs => :just_now), false) as quiet
       from notification n
       join reservation r on r.store_id = n.store_id and r.id = n.reservation_id
       join store s on s.id = n.store_id
@@ -128,11 +131,11 @@ with heir as (
        and n.fallback is not null and n.person = 'customer'
 )
 insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale,
-                          quiet_from, quiet_to, too_late_at, next_attempt_at)
+                          quiet, quiet_from, quiet_to, too_late_at, due_at, next_attempt_at)
 select :store, new_id(), h.event_seq, h.reservation_id, h.kind, h.fallback, h.person, h.address, h.locale,
-       case when h.waits then h.fallback_quiet_from end, case when h.waits then h.fallback_quiet_to end, h.too_late_at,
-       case when h.waits then h.morning else now() end
+       h.quiet, h.fallback_quiet_from, h.fallback_quiet_to, h.too_late_at, t.at, t.at
   from heir h
+ cross join lateral (select case when h.quiet and coalesce(h.morning < h.too_late_at, true) then h.morning else now() end as at) t
  where h.address is not null
 on conflict on constraint message_is_sent_once do nothing;
 

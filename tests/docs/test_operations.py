@@ -41,7 +41,17 @@ _MATCHER = re.compile(r'\s*([a-z_]+)(=|!=|=~|!~)("(?:[^"\\]|\\.)*")\s*')
 def anchors(page: Path) -> set[str]:
     """Where links into a page may lead, as GitHub spells it."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {slug(heading) for heading in headings}
+
+
+def said_at(page: Path, anchor: str) -> str:
+    """The part of a page that a link into it leads to, up to the next heading."""
+    parts = re.split(r"^(?=#+ )", page.read_text(), flags=re.MULTILINE)
+    return next(part for part in parts if part.startswith("#") and slug(part.partition("\n")[0].lstrip("# ")) == anchor)
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def selectors(expression: str) -> Iterator[tuple[str, dict[str, tuple[str, str]], bool]]:
@@ -115,6 +125,10 @@ def test_every_alarm_says_what_is_so_and_leads_to_what_to_do() -> None:
     for rule in ALERTS:
         page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
         assert anchor in anchors(ROOT / page), rule["alert"]
+        if page != "docs/operations.md":  # where it has no part of its own, it is met by its numbers
+            for name, matchers, _ in selectors(rule["expr"]):
+                for sought in (name, *(f'{label}="{value}"' for label, (_, value) in matchers.items())):
+                    assert sought in said_at(ROOT / page, anchor), f"{rule['alert']}: {page} does not mention {sought}"
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert rule["annotations"]["summary"]
         assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))

@@ -45,15 +45,30 @@ def around_now(zone: str = "Europe/Paris", later: timedelta = timedelta()) -> di
 
 
 async def waits(shop: Shop, kind: str = "ready", channel: str = "sms") -> timedelta:
-    """How long from now until it goes out."""
+    """How long from now until it goes out; until then it is not late."""
     await tell(shop)
     found = await shop.pool.fetchval(
-        "select next_attempt_at - now() from notification where kind = $1 and channel = $2 order by event_seq desc",
+        "select least(next_attempt_at, due_at) - now() from notification where kind = $1 and channel = $2"
+        " order by event_seq desc",
         kind,
         channel,
     )
     assert isinstance(found, timedelta)
     return found
+
+
+async def take(shop: Shop, channel: str = "sms") -> list[dict[str, Any]]:
+    """What goes out now on a channel, in a sender's hands."""
+    await tell(shop)
+    due = await sendings.due(shop.pool, channel, 10, carrier="smtp", carriers=["smtp"])
+    rows, _ = await sendings.claim(
+        shop.pool, "lyon", due.get("lyon", []), links=shop.links, opt_outs=OptOuts(shop.settings)
+    )
+    return rows
+
+
+async def goes_out(shop: Shop, channel: str = "sms") -> list[str]:
+    return sorted(row["kind"] for row in await take(shop, channel))
 
 
 HOURS = timedelta(hours=2)
@@ -103,11 +118,24 @@ async def test_a_text_in_quiet_hours_waits_for_their_end_and_a_mail_does_not(tea
     assert await waits(tea, channel="email") <= timedelta()
 
 
-async def test_what_was_done_just_now_is_told_at_any_hour(tea: Shop) -> None:
+async def test_what_was_done_just_now_is_told_at_any_hour_and_not_hours_later(tea: Shop) -> None:
+    """The carrier is away meanwhile. What the shop sends by hand then goes out all the same."""
     await say(tea, quiet_hours=around_now())
     await tea.collected("tea", 1, customer=BY_PHONE)
-    assert await waits(tea, "confirmed") <= timedelta()
-    assert await waits(tea, "collected") <= timedelta()
+    assert await goes_out(tea) == ["collected", "confirmed"]
+    await tea.pool.execute(
+        "update notification set state = 'pending', next_attempt_at = now(), due_at = due_at - interval '16 minutes'"
+        " where state = 'sending'"
+    )
+    assert await goes_out(tea) == []
+    assert HOURS < await waits(tea, "collected") <= timedelta(hours=3)
+    failed = await tea.pool.fetchval(
+        "update notification set state = 'failed', next_attempt_at = null, due_at = now() - interval '1 day'"
+        " where kind = 'collected' returning id"
+    )
+    async with transaction(tea.pool) as db:
+        await notifications.resend(db, "lyon", failed)
+    assert await goes_out(tea) == ["collected"]
 
 
 async def test_a_message_asked_for_at_the_counter_does_not_wait(tea: Shop) -> None:
@@ -116,7 +144,7 @@ async def test_a_message_asked_for_at_the_counter_does_not_wait(tea: Shop) -> No
     assert await waits(tea) > HOURS
     async with transaction(tea.pool) as db:
         await notifications.request(db, "lyon", ready["id"], "sms", CLERK.credential)
-    assert await waits(tea) <= timedelta()
+    assert await goes_out(tea) == ["confirmed", "ready"]
 
 
 async def test_a_message_to_who_stands_in_the_store_does_not_wait(tea: Shop) -> None:
@@ -129,7 +157,7 @@ async def test_a_message_to_who_stands_in_the_store_does_not_wait(tea: Shop) -> 
     await tea.arrive(early)
     await tell(tea)
     await tea.take("shelve", await tea.take("pick", early))
-    assert await waits(tea) <= timedelta()
+    assert await goes_out(tea) == ["confirmed", "confirmed", "ready", "ready"]
 
 
 async def test_what_would_come_too_late_does_not_wait(tea: Shop) -> None:
@@ -150,9 +178,7 @@ async def test_what_comes_due_late_waits_for_the_morning_after_all(tea: Shop) ->
         quiet["from"],
         quiet["to"],
     )
-    due = await sendings.due(tea.pool, "sms", 10, carrier="smtp", carriers=["smtp"])
-    rows, moot = await sendings.claim(tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings))
-    assert ([row["kind"] for row in rows], moot) == (["confirmed"], 0)
+    assert await goes_out(tea) == ["confirmed"]
     assert await waits(tea) > HOURS
 
 
@@ -220,20 +246,19 @@ INSTEAD = {"kind": "ready", "channel": "sms", "send": "instead"}
 
 async def fail(shop: Shop, channel: str = "email", kind: str = "ready") -> None:
     """The message of this kind on a channel comes back."""
-    await tell(shop)
-    due = await sendings.due(shop.pool, channel, 10, carrier="smtp", carriers=["smtp"])
-    rows, _ = await sendings.claim(shop.pool, "lyon", due["lyon"], links=shop.links, opt_outs=OptOuts(shop.settings))
-    [row] = [row for row in rows if row["kind"] == kind]
+    [row] = [row for row in await take(shop, channel) if row["kind"] == kind]
     attempt = Attempt("lyon", row["id"], row["attempts"])
     await sendings.begin(shop.pool, attempt, provider="smtp")
     await sendings.record(shop.pool, attempt, Fate("failed", "bounced"), provider="smtp")
 
 
-async def test_a_mail_that_comes_back_at_night_wakes_nobody_by_a_text(tea: Shop) -> None:
+@pytest.mark.parametrize("kind", ["ready", "confirmed"])
+async def test_a_mail_that_comes_back_at_night_wakes_nobody_by_a_text(tea: Shop, kind: str) -> None:
+    """Not even by one that may go out at night by itself."""
     await say(tea, quiet_hours=around_now(), rules=[INSTEAD])
     await tea.ready("tea", 1, customer=BOTH)
-    await fail(tea)
-    assert HOURS < await waits(tea) <= timedelta(hours=3)
+    await fail(tea, kind=kind)
+    assert HOURS < await waits(tea, kind) <= timedelta(hours=3)
 
 
 async def test_a_mail_takes_over_from_a_text_at_any_hour(tea: Shop) -> None:
@@ -253,11 +278,14 @@ async def test_what_takes_over_does_not_wait_until_it_is_too_late(tea: Shop) -> 
     assert await waits(tea) <= timedelta()
 
 
-async def test_what_takes_over_does_not_wait_for_who_has_come(tea: Shop) -> None:
+@pytest.mark.parametrize(("ago", "told"), [("0 minutes", ["ready"]), ("16 minutes", [])])
+async def test_what_takes_over_does_not_wait_for_who_has_just_come(tea: Shop, ago: str, told: list[str]) -> None:
     await say(tea, quiet_hours=around_now(), rules=[INSTEAD])
     await tea.arrive(await tea.ready("tea", 1, customer=BOTH))
+    await tell(tea)
+    await tea.pool.execute("update reservation set arrived_at = now() - $1::text::interval", ago)
     await fail(tea)
-    assert await waits(tea) <= timedelta()
+    assert await goes_out(tea) == told
 
 
 async def test_a_channel_that_is_never_wanted_takes_over_from_none(tea: Shop) -> None:
@@ -280,6 +308,4 @@ async def test_what_comes_due_late_does_not_wait_for_a_morning_that_is_too_late(
         hours["from"],
         hours["to"],
     )
-    due = await sendings.due(tea.pool, "sms", 10, carrier="smtp", carriers=["smtp"])
-    rows, _ = await sendings.claim(tea.pool, "lyon", due["lyon"], links=tea.links, opt_outs=OptOuts(tea.settings))
-    assert [row["kind"] for row in rows] == ["confirmed", "ready"]
+    assert await goes_out(tea) == ["confirmed", "ready"]

@@ -149,14 +149,15 @@ async def test_a_ready_message_is_not_sent_once_it_is_no_longer_true(tea: Shop, 
     assert ("ready", "suppressed", reason) in await states(tea.pool)
 
 
-async def test_a_ready_message_to_who_has_collected_goes_out_at_once_or_never(tea: Shop) -> None:
+@pytest.mark.parametrize("kind", ["confirmed", "ready"])
+async def test_a_message_to_who_has_collected_goes_out_at_once_or_never(tea: Shop, kind: str) -> None:
     await tea.collected("tea", 1, customer=BY_PHONE)
     await tell(tea)
-    await tea.pool.execute("update event set at = at - interval '11 minutes' where type = 'reservation.ready'")
+    await tea.pool.execute("update event set at = at - interval '11 minutes' where type = 'reservation.' || $1", kind)
     await tea.collected("tea", 1, customer=BY_PHONE)
     await tell(tea)
     await claim_all(tea, "sms")
-    told = [state for kind, state, _ in await states(tea.pool) if kind == "ready"]
+    told = [state for told, state, _ in await states(tea.pool) if told == kind]
     assert sorted(told) == ["sending", "suppressed"]
 
 

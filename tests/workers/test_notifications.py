@@ -183,7 +183,7 @@ async def test_what_cannot_be_claimed_stands_before_no_other(shop: Shop) -> None
     await tell(shop)
     await shop.pool.execute("update store set time_zone = 'Nowhere/Land' where id = 'lyon'")
     await shop.pool.execute(
-        "update notification set quiet_from = '03:00', quiet_to = '03:01' where store_id = 'lyon'"
+        "update notification set quiet = true, quiet_from = '03:00', quiet_to = '03:01' where store_id = 'lyon'"
         " and id not in (select id from notification where store_id = 'lyon' order by id limit 2)"
     )
     await shop.pool.execute("update notification set next_attempt_at = '2026-01-01' where store_id = 'lyon'")

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from service import sendings
 from service.callers import Scope
@@ -36,6 +37,27 @@ async def test_the_dead_are_listed_the_newest_first_without_addresses(api: Api, 
     rest = (await api.get(f"/v1/notifications?limit=2&cursor={first['next_cursor']}")).json
     assert [one["id"] for one in first["items"] + rest["items"]] == dead
     assert rest["next_cursor"] is None
+
+
+async def test_a_message_that_is_refused_again_and_again_grows_old(shop: Shop, api: Api) -> None:
+    await shop.stock("tea", 5)
+    await shop.confirm(await shop.hold("tea", 1, customer=BY_PHONE))
+    await tell(shop)
+    for attempts in (1, 2):
+        [row] = await claim_all(shop, "sms")
+        await sendings.record(shop.pool, attempt_of(row), Fate("pending", "twilio_20003"), provider="twilio")
+        assert await shop.pool.fetchval("select count(*) from notification where next_attempt_at > now()") == 1
+        await shop.pool.execute("update notification set due_at = due_at - interval '330 seconds'")
+        seen = await measured(api)
+        assert seen["comptoir_oldest_undone_seconds", "notifications"] >= 330 * attempts
+        assert seen["comptoir_notifications", "retrying"] == 1
+        await shop.pool.execute("update notification set next_attempt_at = now()")
+
+
+async def measured(api: Api) -> dict[tuple[str, str], float]:
+    """What is on /metrics, by name and label."""
+    families = text_string_to_metric_families((await api.get("/metrics", key="")).text)
+    return {(one.name, one.labels.get("what", "")): one.value for family in families for one in family.samples}
 
 
 async def test_a_key_of_one_store_sees_its_own(api: Api, dead: list[str]) -> None:
