@@ -2,7 +2,7 @@
 // sent yet.
 
 import { batch, computed, signal } from "./dom.js";
-import { now, tick } from "./clock.js";
+import { momentOf, now, tick } from "./clock.js";
 
 export const told = signal(new Map()); // id → the reservation as the service told it last
 export const outbox = signal([]); // what was done here and has no answer yet, in order
@@ -86,7 +86,7 @@ const EFFECTS = {
 
 function foreseen(card, action) {
   const effect = EFFECTS[action.step];
-  return effect ? { ...card, ...effect(card, action.body ?? {}, action.at), pending: true } : card;
+  return effect ? { ...card, ...effect(card, action.body ?? {}, momentOf(action)), pending: true } : card;
 }
 
 export const shown = computed(() => {

@@ -3,7 +3,7 @@
 import { batch, computed, effect, signal } from "./dom.js";
 import { ask, get, place, post, Refused, Unreachable } from "./api.js";
 import { called, find, isOpen, lanes, merge, shown, told } from "./cards.js";
-import { now, second, tick } from "./clock.js";
+import { momentOf, now, second, tick } from "./clock.js";
 import { isShelf, recognise } from "./codes.js";
 import { keep, read } from "./keeping.js";
 import { act, once, withdraw } from "./outbox.js";
@@ -200,7 +200,7 @@ export function canUndo(card) {
 // What can't be taken back any more is not offered, also by a tablet that has just woken.
 effect(() => {
   second.value;
-  if (given.value && !isRecent(given.value.done.action.at)) given.value = null;
+  if (given.value && !isRecent(momentOf(given.value.done.action))) given.value = null;
 });
 
 // True where what was read or typed as a shelf's name is somebody's code: then that is said.

@@ -2,7 +2,7 @@
 
 import { html, Sign } from "./dom.js";
 import { called, fullName, isOpen, lanes, lateness, queueAt, shown, units } from "./cards.js";
-import { now, tick } from "./clock.js";
+import { momentOf, now, tick } from "./clock.js";
 import { spaced } from "./codes.js";
 import { conflicts, flush, settle, stuck } from "./outbox.js";
 import { hits, openCard, query, room, searching, selected, taken, unanswered } from "./deeds.js";
@@ -64,7 +64,7 @@ function Conflict({ conflict }) {
   const reason = problem.code === "handed_over_before" ? say("conflict_twice", { when: when(problem.at, now()) }) : why(problem, conflict.status);
   return html`<li><div class="conflict" role="alert" data-testid="conflict">
     <h3><${Sign} name="warning" />${say("conflict")} · ${card ? called(card) : ""}</h3>
-    <p>${say("conflict_what", { what: say(`did_${actions.at(-1).step}`), when: time(actions.at(-1).at) })} ${reason}</p>
+    <p>${say("conflict_what", { what: say(`did_${actions.at(-1).step}`), when: time(momentOf(actions.at(-1))) })} ${reason}</p>
     <p class="buttons"><button class="button quiet" onClick=${() => card && look(card)}>${say("look")}</button>
       <button class="button danger" onClick=${() => settle(conflict)}>${say("settled")}</button></p>
   </div></li>`;

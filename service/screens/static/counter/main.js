@@ -179,7 +179,7 @@ function idle() {
 }
 
 async function begin() {
-  clock.start();
+  await clock.start();
   readAddress();
   window.addEventListener("popstate", readAddress);
   await session.begin();

@@ -4,7 +4,7 @@
 import { batch, computed, signal } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
 import { merge, outbox, shown, told } from "./cards.js";
-import { moment, now } from "./clock.js";
+import { isSure, moment, momentOf, now } from "./clock.js";
 import { all, change, keep, put, read, remove, setAside } from "./keeping.js";
 
 export const conflicts = signal([]); // {number, id, card, actions: […], status, problem, at}
@@ -45,10 +45,9 @@ async function noted(step, card, body, { match } = {}) {
   const waits = own.length > 0;
   if (own.at(-1)?.step === step && JSON.stringify(own.at(-1).said) === JSON.stringify(body)) return own.at(-1);
   const action = {
-    store: card.store, id: card.id, step, body, said: body, card: told.value.get(card.id) ?? card, at: moment(), key: crypto.randomUUID(),
-    match: match && !waits ? match : null, attempts: 0,
+    store: card.store, id: card.id, step, body, said: body, card: told.value.get(card.id) ?? card, at: moment(), clock: isSure() ? null : Date.now(),
+    key: crypto.randomUUID(), match: match && !waits ? match : null, attempts: 0,
   };
-  if (step === "collect") action.body = { ...body, happened_at: action.at };
   action.number = await put("outbox", action);
   outbox.value = [...outbox.value, action];
   void flush();
@@ -76,12 +75,24 @@ export async function flush() {
     sending.value = true;
     try {
       await sync();
-      failures = (await round()) ? 0 : failures + 1;
+      failures = (await knowsTime()) && (await round()) ? 0 : failures + 1;
     } finally {
       sending.value = false;
     }
   });
   if (outbox.value.length) retrying = setTimeout(() => void flush(), Math.max(AGAIN[Math.min(failures, AGAIN.length - 1)], patience));
+}
+
+// Whether what goes now can be dated: a page that was opened without a network asks first. False where nobody answers.
+async function knowsTime() {
+  if (isSure()) return true;
+  try {
+    await get("/v1/device");
+  } catch (error) {
+    if (error instanceof Unreachable) return false;
+    if (!(error instanceof Refused)) throw error;
+  }
+  return true;
 }
 
 // The deeds of an order go in their order, and one that fails holds up no other order. Whether none is held up.
@@ -112,12 +123,12 @@ async function sync() {
   if (kept.length !== outbox.value.length) outbox.value = kept;
 }
 
+// It is dated when it goes for the first time; from then on it may have been received, and is said again as it was.
 function attempted(action) {
   const begun = { ...action, attempts: action.attempts + 1 };
-  if (begun.attempts === 1 && begun.body?.happened_at && Date.parse(begun.body.happened_at) > now()) {
-    begun.body = { ...begun.body, happened_at: moment() }; // our clock was put right since
-  }
-  return begun;
+  if (action.attempts) return begun;
+  const at = [momentOf(action), moment()].sort()[0]; // our clock may have been put right since
+  return { ...begun, at, clock: null, body: action.step === "collect" ? { ...action.body, happened_at: at } : action.body };
 }
 
 // What became of it: it went, it is held up alone, or the service is away from all of them.
