@@ -233,6 +233,36 @@ async def shows_the_time(page: Page, shop: Shop) -> None:
     assert shown[:2] == paris[:2] or shown[-2:] in {"00", "59"}
 
 
+async def test_a_tablet_that_is_paired_anew_sends_what_it_did_before_and_hands_nothing_over_twice(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("401|412")
+    await shop.stock("tea", 9)
+    undone, other = await shop.ready("tea", 1), await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(2)
+    await page.context.set_offline(True)
+    for order in (undone, other):
+        await scan(page, order["pickup_code"])
+        await page.get_by_test_id("hand-over").click()
+    await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
+    await page.wait_for_function(f"async () => (await (await import({KEEPING})).all('outbox'))[0].attempts > 0")
+    await shop.take("undo", await shop.collect(undone), reason="mistake")  # as if its answer alone had been lost
+    await tablets.ask("DELETE", f"/v1/devices/{await shop.pool.fetchval('select id from device')}")
+    await page.context.set_offline(False)
+    await page.get_by_label("Code d’association").fill(await tablets.pairing_code())
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Associer").click()
+    await page.get_by_test_id("open").click()
+    await became(shop, other, "collected")
+    await sent(page)
+    await expect(page.get_by_test_id("conflict")).to_have_count(1)
+    assert await shop.state(undone) == "ready"
+
+
+KEEPING = "document.querySelector('meta[name=comptoir-files]').content + 'keeping.js'"
+
+
 async def test_only_the_shell_is_kept_and_no_answer_of_the_service(
     shop: Shop, served: Served, tablets: Counters
 ) -> None:

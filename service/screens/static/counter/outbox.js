@@ -123,22 +123,26 @@ async function sync() {
   if (kept.length !== outbox.value.length) outbox.value = kept;
 }
 
-// It is dated when it goes for the first time; from then on it may have been received, and is said again as it was.
-function attempted(action) {
+// It is dated when it goes for the first time; from then on it may have been received, and is said again as it was. By whom
+// and what was known of the order then, in case that this device is another one to the service before the answer came.
+function attempted(action, us) {
   const begun = { ...action, attempts: action.attempts + 1 };
   if (action.attempts) return begun;
   const at = [momentOf(action), moment()].sort()[0]; // our clock may have been put right since
-  return { ...begun, at, clock: null, body: action.step === "collect" ? { ...action.body, happened_at: at } : action.body };
+  const version = told.value.get(action.id)?.version ?? action.card.version;
+  return { ...begun, at, clock: null, by: us, version, body: action.step === "collect" ? { ...action.body, happened_at: at } : action.body };
 }
 
 // What became of it: it went, it is held up alone, or the service is away from all of them.
 async function send(action) {
   let begun = null;
-  await change("outbox", action.number, (kept) => (begun = attempted(kept)));
+  const us = await read("actor");
+  await change("outbox", action.number, (kept) => (begun = attempted(kept, us)));
   outbox.value = outbox.value.flatMap((one) => (one.number === action.number ? (begun ?? []) : one));
   if (!begun) return "gone"; // it was taken back, or another tab has sent it
+  const match = begun.by === us ? begun.match : begun.version; // who was paired anew has no first answers: done, and undone since?
   try {
-    const card = await post(place(begun, begun.step), begun.body ?? {}, { key: begun.key, match: begun.match });
+    const card = await post(place(begun, begun.step), begun.body ?? {}, { key: begun.key, match });
     await remove("outbox", begun.number);
     batch(() => {
       outbox.value = outbox.value.filter((one) => one.number !== begun.number);
@@ -169,8 +173,7 @@ async function heldUp(action) {
 // An order that was handed over by somebody else before, and here too: two people may have left with one order.
 async function wasItUs(action, card) {
   if (action.step !== "collect" || card.applied || !card.first_applied) return;
-  const ours = await read("actor");
-  const mine = ours && card.first_applied.by.startsWith(ours);
+  const mine = action.by && card.first_applied.by.startsWith(action.by);
   if (mine && Math.abs(Date.parse(card.first_applied.at) - Date.parse(action.at)) < UNCERTAIN) return;
   if (mine && action.attempts > 1) return; // the answer of our first attempt was lost
   await setBeside([action], 200, { code: "handed_over_before", by: card.first_applied.by, at: card.first_applied.at });

@@ -22,7 +22,7 @@ export async function refresh() {
   try {
     const { id, name, store, language: spoken, clerk } = await get("/v1/device");
     const known = device.value;
-    if (known && (known.store !== store.id || known.id !== id)) await forget();
+    if (known && known.store !== store.id) await forget();
     const found = { id, name, store: store.id, store_name: store.name, time_zone: store.time_zone, clerk };
     if (!known && !(await read("language"))) await choose(spoken);
     await keep("device", found);
