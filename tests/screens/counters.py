@@ -19,6 +19,8 @@ from tests.shop import Shop
 SCANNER = 0.005  # seconds between two keys
 AZERTY = str.maketrans("0123456789aqzwAQZW-_", "à&é\"'(-è_çqawzQAWZ)°")
 """What a French layout makes of what a scanner set to the American one types."""
+FILES = "document.querySelector('meta[name=comptoir-files]').content"
+"""Where the page has its modules from, for a test that looks into one."""
 
 
 async def relaying(pool: Pool) -> None:
@@ -126,7 +128,11 @@ def panel(page: Page) -> Locator:
 async def heard(page: Page) -> list[str]:
     """The tones that were played, or would have been."""
     tones: list[str] = await page.evaluate(
-        "async () => (await import(document.querySelector('meta[name=comptoir-files]').content + 'sounds.js'))"
-        ".played.map((tone) => tone.name)"
+        f"async () => (await import({FILES} + 'sounds.js')).played.map((tone) => tone.name)"
     )
     return tones
+
+
+async def on_disk(page: Page, name: str) -> Any:
+    """What the device keeps under this name, when it has kept what it was about to."""
+    return await page.evaluate(f"async (name) => (await import({FILES} + 'keeping.js')).read(name)", name)

@@ -13,7 +13,7 @@ from service.database import Pool, transaction
 from service.opt_outs import OptOuts
 from tests.screens import counters
 from tests.screens.conftest import PATIENCE, PHONE, SMALL_TABLET, TABLET, Screens, Served, axe
-from tests.screens.counters import AZERTY, Counters, became, heard, lane, panel, scan
+from tests.screens.counters import AZERTY, Counters, became, heard, lane, on_disk, panel, scan
 from tests.service.test_notifications import BY_PHONE, tell
 from tests.shop import Shop
 
@@ -62,11 +62,7 @@ async def test_a_tablet_that_was_revoked_has_no_orders_before_it(
     await tablets.ask("DELETE", f"/v1/devices/{device}")
     await expect(page.get_by_role("heading", name="Associer cet appareil")).to_be_visible(timeout=2 * PATIENCE)
     await page.wait_for_timeout(400)
-    kept = await page.evaluate(
-        "async () => JSON.stringify(await (await import(document.querySelector('meta[name=comptoir-files]').content"
-        " + 'keeping.js')).read('queue')) ?? ''"
-    )
-    assert "Camille" not in kept
+    assert "Camille" not in str(await on_disk(page, "queue"))
 
 
 async def test_a_scan_opens_and_one_touch_hands_over(shop: Shop, tablets: Counters) -> None:
@@ -193,12 +189,27 @@ async def test_an_arrival_insists_until_somebody_takes_it(shop: Shop, tablets: C
     page = await tablets.open(clock=datetime.now(UTC))
     await tablets.ask("POST", f"/v1/stores/lyon/reservations/{ready['id']}/arrive")
     await expect(lane(page, "arrived")).to_have_count(1)
+    await expect(page.get_by_role("alert")).to_have_text("Camille D. est là.")
     for times in (2, 3):
         await page.clock.run_for(20_000)
         assert (await heard(page)).count("arrival") == times
     await lane(page, "arrived").click()
+    await expect(page.get_by_role("alert")).to_be_empty()
     await page.clock.run_for(45_000)
     assert (await heard(page)).count("arrival") == 3
+    assert await on_disk(page, "taken") == [ready["id"]]
+    await page.add_init_script(
+        "AudioContext = class extends AudioContext { resume() { window.sound = this; return super.resume(); } }"
+    )
+    await page.reload()
+    await page.get_by_test_id("open").click()
+    await expect(lane(page, "arrived")).to_have_count(1)
+    await page.clock.run_for(45_000)
+    assert "arrival" not in await heard(page)
+    await page.evaluate("sound.suspend()")  # as a call does
+    await expect(page.locator(".dims")).to_have_text("Touchez l’écran : le son revient.")
+    await page.get_by_role("heading", name="Arrivés").click()
+    await expect(page.locator(".dims")).to_have_count(0)
 
 
 async def test_an_arrival_insists_in_a_busy_shop_too(shop: Shop, tablets: Counters) -> None:
@@ -338,7 +349,7 @@ async def test_who_works_here_says_so_by_their_pin(shop: Shop, screens: Screens,
     await page.get_by_role("dialog").get_by_role("button", name="Inès").click()
     await page.get_by_label("Code PIN").fill("1111")
     await page.get_by_role("button", name="Commencer").click()
-    await expect(page.get_by_role("alert")).to_contain_text("n’est pas le bon")
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("n’est pas le bon")
     await axe(page)
     await page.get_by_label("Code PIN").fill("4071")
     await page.get_by_role("button", name="Commencer").click()

@@ -13,7 +13,7 @@ from service.database import Pool
 from service.screens import counter
 from tests.screens import counters
 from tests.screens.conftest import PATIENCE, Screens, Served, axe
-from tests.screens.counters import Counters, became, heard, lane, panel, scan
+from tests.screens.counters import FILES, Counters, became, heard, lane, panel, scan
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -187,15 +187,18 @@ async def test_a_stream_that_says_nothing_is_noticed_and_opened_anew(
     page = await tablets.open(clock=datetime.now(UTC))
     with monkeypatch.context() as quiet:
         silence()
-        await shop.ready("tea", 1)
+        here = await shop.ready("tea", 1)
+        await shop.confirm(await shop.hold("tea", 1))
+        await tablets.ask("POST", f"/v1/stores/lyon/reservations/{here['id']}/arrive")
         await asyncio.sleep(0.3)
-        await expect(lane(page, "ready")).to_have_count(0)
+        await expect(lane(page, "arrived")).to_have_count(0)
         quiet.undo()
         monkeypatch.undo()
     async with page.expect_request("**/stream*") as again:
         await page.clock.run_for(13_000)
     assert "last_event_id" not in (await again.value).url
-    await expect(lane(page, "ready")).to_have_count(1)
+    await expect(lane(page, "arrived")).to_have_count(1)
+    assert [tone for tone in await heard(page) if tone != "away"] == ["order", "arrival"]
 
 
 async def test_a_tablet_whose_clock_is_wrong_tells_the_servers_time(
@@ -246,7 +249,9 @@ async def test_a_tablet_that_is_paired_anew_sends_what_it_did_before_and_hands_n
         await scan(page, order["pickup_code"])
         await page.get_by_test_id("hand-over").click()
     await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
-    await page.wait_for_function(f"async () => (await (await import({KEEPING})).all('outbox'))[0].attempts > 0")
+    await page.wait_for_function(
+        f"async () => (await (await import({FILES} + 'keeping.js')).all('outbox'))[0].attempts > 0"
+    )
     await shop.take("undo", await shop.collect(undone), reason="mistake")  # as if its answer alone had been lost
     await tablets.ask("DELETE", f"/v1/devices/{await shop.pool.fetchval('select id from device')}")
     await page.context.set_offline(False)
@@ -258,9 +263,6 @@ async def test_a_tablet_that_is_paired_anew_sends_what_it_did_before_and_hands_n
     await sent(page)
     await expect(page.get_by_test_id("conflict")).to_have_count(1)
     assert await shop.state(undone) == "ready"
-
-
-KEEPING = "document.querySelector('meta[name=comptoir-files]').content + 'keeping.js'"
 
 
 async def test_only_the_shell_is_kept_and_no_answer_of_the_service(

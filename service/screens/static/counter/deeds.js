@@ -33,7 +33,14 @@ export function tell(kind, text) {
 }
 
 const neighbours = new BroadcastChannel("comptoir");
-neighbours.onmessage = ({ data }) => (taken.value = new Set([...taken.value, data]));
+neighbours.onmessage = ({ data }) => take(data);
+
+// Kept on the disk, for as long as they wait.
+function take(id) {
+  const here = new Set(lanes.value.arrived.map((card) => card.id));
+  taken.value = new Set([...[...taken.value].filter((one) => here.has(one)), id]);
+  void keep("taken", [...taken.value]);
+}
 
 // Open an order; who opens one that has arrived has taken it in hand, in every window of this device.
 export function openCard(card, how = null) {
@@ -45,7 +52,7 @@ export function openCard(card, how = null) {
     query.value = "";
     notice.value = null;
     if (card.arrived_at && !taken.value.has(card.id)) {
-      taken.value = new Set([...taken.value, card.id]);
+      take(card.id);
       neighbours.postMessage(card.id);
     }
   });
@@ -266,6 +273,7 @@ export async function atOnce(card, step, body, done, method = "POST") {
 }
 
 export async function remember() {
+  taken.value = new Set((await read("taken")) ?? []);
   const kept = (await read("queue"))?.cards ?? [];
   if (!told.value.size) merge(kept);
   let last = null;

@@ -24,10 +24,8 @@ async function stayAwake() {
 }
 
 // One tap for all that a browser wants to be asked for by a hand: sound, the whole screen, staying awake.
-// `touched`: whether there was one; if not, the sound comes back with the next.
-export async function openCounter({ touched = true, whole = touched } = {}) {
+export async function openCounter({ whole = true } = {}) {
   opened.value = true;
-  if (!touched) for (const kind of ["pointerup", "keydown"]) window.addEventListener(kind, () => void unlock(), { once: true });
   await unlock();
   if (whole && window.top === window && matchMedia("(min-width: 40rem)").matches) await document.documentElement.requestFullscreen?.().catch(() => {});
   await stayAwake();

@@ -59,7 +59,7 @@ export const setAside = (conflict, numbers) =>
 // A device that was revoked has no orders before it any more; what it did is still to be told.
 export const forgetOrders = () =>
   within(["kept"], "readwrite", (store) => {
-    for (const name of ["queue", "picklist", "fetched", "replies"]) store("kept").delete(name);
+    for (const name of ["queue", "picklist", "fetched", "replies", "taken"]) store("kept").delete(name);
     return null;
   });
 

@@ -4,7 +4,7 @@ import { computed, effect, html, render, Sign, useRef } from "./dom.js";
 import { clerkLeft, unpaired } from "./api.js";
 import * as basket from "./basket.js";
 import { Camera, looking } from "./camera.js";
-import { called, forget, isOpen, merge, outbox as unsent, replace } from "./cards.js";
+import { called, forget, isOpen, merge, outbox as unsent, queueAt, replace } from "./cards.js";
 import * as clock from "./clock.js";
 import { mended } from "./codes.js";
 import { close, handOver, hits, open, proof, query, refusesShelf, remember, room, scanned, search, selected, sheet, tell, waiting } from "./deeds.js";
@@ -139,16 +139,19 @@ function moved(event) {
 
 function changed(kind, told) {
   if (kind === "queue") {
-    replies.refresh();
-    return void replace(told.items);
+    const first = queueAt.value === null;
+    const { news } = replace(told.items);
+    if (!first) ring(news); // what came while nobody told us
+    return replies.refresh();
   }
   const news = merge([told]);
   if (!news.length) replies.refresh(); // it is no newer: something was written back about it
-  for (const { before, card } of news) {
-    if (card.state === "confirmed" && before?.state !== "confirmed") sounds.play("order");
-    if (isOpen(card) && card.arrived_at && !before?.arrived_at) sounds.play("arrival");
-  }
-  return undefined;
+  return ring(news);
+}
+
+function ring(news) {
+  if (news.some(({ before, card }) => card.state === "confirmed" && before?.state !== "confirmed")) sounds.play("order");
+  if (news.some(({ before, card }) => isOpen(card) && card.arrived_at && !before?.arrived_at)) sounds.play("arrival");
 }
 
 function insist() {
@@ -187,7 +190,7 @@ async function begin() {
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
   keys.start({ scanned: (text, fast, at) => heard(fast ? mended(text) : text, at), pressed, held, typed });
   document.addEventListener("keydown", moved);
-  if (wasRenewed()) void openCounter({ touched: false });
+  if (wasRenewed()) void openCounter({ whole: false });
   render(html`<${App} />`, document.getElementById("app"));
   insist();
   effect(() => (keys.shortest.value = sheet.value === "shelve" || basket.placing.value ? 2 : 4)); // shelves have short names

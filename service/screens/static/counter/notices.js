@@ -1,7 +1,8 @@
 // What has just happened, at the foot of the screen: a handover that can be taken back, and what went wrong.
 
 import { html, Sign, useEffect, useState } from "./dom.js";
-import { given, notice, undo } from "./deeds.js";
+import { called } from "./cards.js";
+import { given, notice, undo, waiting } from "./deeds.js";
 import { say } from "./words.js";
 
 const SETTLES = 500; // milliseconds in which the second of two touches was meant for what was here before
@@ -19,10 +20,16 @@ function Notice({ kind, text, done, close }) {
   </div>`;
 }
 
+// Who has arrived, for those who hear the screen read to them.
+function Arrival() {
+  const card = waiting.value.at(-1);
+  return html`<p class="visually-hidden" role="alert" data-testid="arrival">${card && html`<span key=${card.id}>${say("is_here", { name: called(card) })}</span>`}</p>`;
+}
+
 export function Notices() {
   const said = notice.value;
   const handover = given.value;
-  return html`<div class="notices" aria-live="polite">
+  return html`<${Arrival} /><div class="notices" aria-live="polite">
     ${said && html`<${Notice} key=${said.at} ...${said} close=${() => (notice.value = null)} />`}
     ${handover && html`<${Notice} key=${`given ${handover.at}`} kind="good" ...${handover} close=${() => (given.value = null)} />`}
   </div>`;

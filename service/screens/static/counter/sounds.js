@@ -23,11 +23,20 @@ export async function start() {
   muted.value = (await read("muted")) ?? false;
 }
 
+// Let it be heard; where the browser wants a touch first, or takes the sound away (a call, a locked screen), the next one does.
 export async function unlock() {
-  context ??= new AudioContext();
+  context ??= listened(new AudioContext());
   const soon = new Promise((resolve) => setTimeout(resolve, 500));
-  await Promise.race([context.resume(), soon]); // untouched, it waits for ever
+  await Promise.race([context.resume().catch(() => {}), soon]); // untouched, it waits for ever
   silent.value = context.state !== "running";
+}
+
+function listened(made) {
+  const wake = () => made.state !== "running" && void unlock();
+  made.onstatechange = () => (silent.value = made.state !== "running");
+  for (const kind of ["pointerup", "keydown"]) window.addEventListener(kind, wake, { capture: true, passive: true });
+  document.addEventListener("visibilitychange", wake);
+  return made;
 }
 
 export function mute(silent) {
