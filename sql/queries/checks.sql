@@ -63,12 +63,29 @@ select 'each step starts where the last one led' as promise, store_id as store, 
           from event where action is not null) walked
  where source is distinct from before;
 
+-- name: steps_are_lawful
+-- Every step that was taken is one of the lifecycle's (action, from, to); the schema says so too, while its constraint stands.
+select 'every step is lawful' as promise, store_id as store, reservation_id::text as subject,
+       'a step of the lifecycle' as expected, concat_ws(' ', action, source, target) as found
+  from event
+ where action is not null and concat(action, ' ', source, ' ', target) <> all (:lawful::text[]);
+
 -- name: one_notification_each
 -- No message waits without a time, and none is doubled (the schema says so too).
 select 'a message is never in limbo' as promise, n.store_id as store, n.id::text as subject,
        'a next attempt or a lease' as expected, n.state as found
   from notification n
  where (n.state = 'pending' and n.next_attempt_at is null) or (n.state = 'sending' and n.lease_until is null);
+
+-- name: every_wait_has_an_end
+-- What is to be tried again is so within days: the longest that anything waits, by its delay and the night after it or by
+-- what its endpoint asks for, is less than two. Reminders wait for weeks, but as a date of the order: not as a message.
+select 'every wait has an end' as promise, store_id as store, id::text as subject, 'three days at most' as expected,
+       format('%s until %s', state, until) as found
+  from (select store_id, id, state, greatest(next_attempt_at, lease_until) as until from notification
+        union all
+        select store_id, id, state, greatest(next_attempt_at, lease_until) from delivery) waiting
+ where until > now() + interval '3 days';
 
 -- name: the_stream_is_whole
 -- Positions in a store's stream run from 1 to its end without a gap.
@@ -151,15 +168,21 @@ select 'a message tells what happened, once' as promise, n.store_id as store, n.
                                   else 'reservation.' || n.kind end);
 
 -- name: nobody_is_left_untold
--- What customers must know has at least one message, when its event has its place, they can be reached, and the shop has
--- no policy of its own; of the last days.
+-- What customers must know has at least one message, when its event has its place, and they can be reached; of the last days.
+-- But for a kind that a policy does not always send, and but for what happened before a policy was changed, for nobody knows
+-- what it said then; a first policy tells, as nothing was said before it.
 select 'nobody is left untold' as promise, e.store_id as store, e.reservation_id::text as subject, 'a message' as expected, e.type as found
   from event e
   join reservation r on r.store_id = e.store_id and r.id = e.reservation_id
  where e.position is not null and e.at > now() - interval '8 days'
    and e.type in ('reservation.confirmed', 'reservation.ready', 'reservation.collected', 'reservation.cancelled', 'reservation.expired')
    and (r.email is not null or r.phone is not null)
-   and not exists (select from message_policy p where p.store_id in ('', e.store_id))
+   and not exists (select from message_policy p
+                    where p.store_id in ('', e.store_id)
+                      and (p.version > 1 and e.at < p.updated_at + interval '1 minute'
+                           or exists (select from jsonb_array_elements(p.policy -> 'rules') rule
+                                       where e.type = 'reservation.' || (rule ->> 'kind') and rule ->> 'send' <> 'always'
+                                         and rule ->> 'person' is distinct from 'delegate')))
    and not exists (select from notification n where n.store_id = e.store_id and n.event_seq = e.seq);
 
 -- name: deliveries_tell_what_happened
@@ -169,6 +192,25 @@ select 'a delivery tells what happened, once' as promise, d.store_id as store, d
   from (select *, count(*) over (partition by store_id, event_seq, endpoint_id) as times from delivery where event_seq is not null) d
   left join event e on e.store_id = d.store_id and e.seq = d.event_seq
  where d.times > 1 or e.position is null or (e.id, e.type) is distinct from (d.message_id, d.type);
+
+-- name: bodies_tell_what_happened
+-- A body names what it is about, its place and where that led, as the event does; and those of one event that were written at
+-- once are the same bytes for all who want one format and no fields. Not those of who was forgotten, which were written anew.
+select 'a body tells what happened, to all the same' as promise, d.store_id as store, d.id::text as subject,
+       concat_ws(' ', e.type, 'at', e.position, e.reservation_id, e.target) as expected,
+       case when d.bodies > 1 then 'one of several' else 'another' end || ' in ' || d.format as found
+  from (select o.store_id, o.id, o.event_seq, o.format, replace(o.body, ' ', '') as said, -- spelled by whichever version
+               case when o.personal then 1
+                    else dense_rank() over (partition by o.store_id, o.event_seq, o.format, o.created_at, o.personal order by md5(o.body)) end as bodies
+          from delivery o where o.event_seq is not null) d
+  join event e on e.store_id = d.store_id and e.seq = d.event_seq
+  left join reservation r on r.store_id = e.store_id and r.id = e.reservation_id
+ where strpos(d.said, format('"type":"%s"', e.type)) = 0 or strpos(d.said, format('"store":"%s"', e.store_id)) = 0
+    or strpos(d.said, format('"position":%s,', e.position)) + strpos(d.said, format('"position":%s}', e.position)) = 0
+    or e.reservation_id is not null and strpos(d.said, format('"id":"%s"', e.reservation_id)) = 0
+    or e.target is not null and strpos(d.said, format('"state":"%s"', e.target)) = 0
+    or d.format = 'cloudevents' and strpos(d.said, format('"id":"%s"', e.id)) = 0
+    or d.bodies > 1 and (r.id is null or r.customer_name is not null);
 
 -- name: no_endpoint_is_left_untold
 -- An endpoint that is as it was when something happened has the delivery that it is owed; of the last days, after the
@@ -183,15 +225,32 @@ select 'no endpoint is left untold' as promise, e.store_id as store, e.id::text 
                                           where r.store_id = e.store_id and r.id = e.reservation_id and r.customer_name is null));
 
 -- name: nothing_is_held_by_the_dead
--- While a worker lives, a lease that is over is taken back, and an event that waits gets its place: within ten minutes.
-select 'nothing is held by the dead' as promise, store_id as store, subject, 'within ten minutes of ' || since as expected, what as found
-  from (select store_id, id::text as subject, 'a message' as what, lease_until as since from notification where state = 'sending'
+-- While a worker lives, a lease that is over is taken back, and an event that waits gets its place: within ten minutes. Within
+-- an hour a clock strikes, and what is due is tried, or else something else in its line: to its endpoint, on its channel. So a
+-- long line that moves is none of the dead's, nor one whose endpoint asked for rest or was switched on just now; and no
+-- carrier rests for so long.
+select 'nothing is held by the dead' as promise, store_id as store, subject, format('within %s of %s', patience, since) as expected, what as found
+  from (select store_id, id::text as subject, 'a message' as what, lease_until as since, interval '10 minutes' as patience
+          from notification where state = 'sending'
         union all
-        select store_id, id::text, 'a delivery', lease_until from delivery where state = 'sending'
+        select store_id, id::text, 'a delivery', lease_until, '10 minutes' from delivery where state = 'sending'
         union all
-        select store_id, id::text, 'an event without a place', at from event where position is null) waiting
- where exists (select from worker w
-                where w.seen_at > waiting.since + interval '10 minutes' and w.seen_at > w.started_at + interval '10 minutes');
+        select store_id, id::text, 'an event without a place', at, '10 minutes' from event where position is null
+        union all
+        select store_id, id::text, 'an order whose time is up', case state when 'picking' then answer_by else due_at end, '1 hour'
+          from reservation where state in ('held', 'picking', 'ready')
+        union all
+        select n.store_id, n.id::text, 'a message that is due', greatest(n.next_attempt_at, line.moved_at), '1 hour'
+          from notification n
+          left join (select channel, max(updated_at) as moved_at from notification where updated_at > created_at group by 1) line using (channel)
+         where n.state in ('pending', 'unknown') and n.next_attempt_at is not null
+        union all
+        select d.store_id, d.id::text, 'a delivery that is due', greatest(d.next_attempt_at, w.rest_until, w.updated_at, line.moved_at), '1 hour'
+          from delivery d
+          join webhook_endpoint w on w.id = d.endpoint_id and w.active
+          left join (select endpoint_id, max(updated_at) as moved_at from delivery where updated_at > created_at group by 1) line using (endpoint_id)
+         where d.state = 'pending') waiting
+ where exists (select from worker w where w.seen_at > waiting.since + waiting.patience and w.seen_at > w.started_at + waiting.patience);
 
 -- name: the_ledger_is_sealed
 -- Nothing can change or delete a line of the ledger.

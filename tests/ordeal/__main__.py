@@ -18,7 +18,6 @@ from tests.ordeal import report
 from tests.ordeal.cases import CASES, Case
 from tests.ordeal.guards import GUARDS, Guard
 from tests.ordeal.listening import VARIABLE
-from tests.ordeal.report import Verdict
 
 ROOT = Path(__file__).parent.parent.parent
 REPORTS = ROOT / ".cache" / "ordeal"
@@ -69,10 +68,15 @@ def _run(
     """Run the tests of some cases in a tree; what each told, and which of them do not exist."""
     named = list(dict.fromkeys(test for case in cases for test in case.tests))
     missing = [test for test in named if not _exists(tree, test)]
+    return _tell(tree, [test for test in named if test not in missing], seed, log, aloud=aloud), missing
+
+
+def _tell(tree: Path, tests: Iterable[str], seed: int, log: Path, *, aloud: bool = False) -> list[dict[str, Any]]:
+    """Run these tests in a tree; what each told."""
     command = [sys.executable, "-m", "pytest", "-m", "ordeal or not ordeal", "-p", "tests.ordeal.listening"]
     command += ["--hypothesis-seed", str(seed), "-p", "no:cacheprovider"]
     subprocess.run(
-        [*command, *(test for test in named if test not in missing)],
+        [*command, *tests],
         cwd=tree,
         env={**os.environ, "ORDEAL_SEED": str(seed), VARIABLE: str(log), "PYTHONPATH": str(tree)},
         stdout=None if aloud else subprocess.DEVNULL,
@@ -80,7 +84,7 @@ def _run(
         check=False,
     )
     lines = log.read_text().splitlines() if log.exists() else []
-    return [json.loads(line) for line in lines], missing
+    return [json.loads(line) for line in lines]
 
 
 def _exists(tree: Path, test: str) -> bool:
@@ -92,32 +96,21 @@ def _exists(tree: Path, test: str) -> bool:
 
 def _without(guard: Guard, seed: int, console: Console) -> dict[str, Any]:
     """Run a guard's cases in a copy of the tree that lacks it; who noticed."""
+    cases = [case for case in CASES if case.number in guard.cases]
     with tempfile.TemporaryDirectory(prefix="comptoir-without-") as folder:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
         for change in guard.changes:
             _take_out(tree, *change)
-        cases = [case for case in CASES if case.number in guard.cases]
-        told, missing = _run(tree, cases, seed, Path(folder) / "log", aloud=False)
-        verdicts = [report.judge(case, told, missing) for case in cases]
-        failed = [one for one in told if not one["passed"]]
+        told, _ = _run(tree, cases, seed, Path(folder) / "log", aloud=False)
+        failed = report.broken(told)
+        with_it = _tell(ROOT, sorted(failed), seed, Path(folder) / "with it") if failed else []
     noticed = "; ".join(
-        f"case {one.case.number} ({', '.join(_names(one, failed))})"
-        for one in verdicts
-        if one.outcome == "FAIL" and told
+        f"case {case.number} ({', '.join(names)})" for case in cases if (names := report.noticed(case, told, with_it))
     )
     colour = "green" if noticed else "bold red"
     console.print(f"without [bold]{guard.name}[/] ({guard.keeps}): [{colour}]{noticed or 'NOBODY noticed'}[/]")
     return {"name": guard.name, "keeps": guard.keeps, "noticed": noticed, "seed": seed}
-
-
-def _names(verdict: Verdict, failed: list[dict[str, Any]]) -> list[str]:
-    mine = [
-        one["test"]
-        for one in failed
-        if one["test"].partition("[")[0] in {t.partition("[")[0] for t in verdict.case.tests}
-    ]
-    return sorted({test.rpartition("::")[2].partition("[")[0] for test in mine})
 
 
 def _take_out(tree: Path, files: str, guard: str, instead: str) -> None:

@@ -24,6 +24,7 @@ RECEIPTS = "service/test_receipts.py"
 SIGNATURES = "service/test_signatures.py"
 CALLBACKS = "workers/test_callbacks.py"
 ATTEMPTS = "service/test_attempts.py"
+CHECKS = "service/test_checks.py"
 CLERKS = "service/api/test_clerks.py"
 DEVICES = "service/api/test_devices.py"
 ROLLING = "service/test_rolling.py"
@@ -133,6 +134,7 @@ CASES = (
         "SIGKILL of the worker after the claim, before the carrier; a sender that stands still beyond its lease",
         (FAILPOINTS, f"{_WORKER_DIES}[message_claimed]", f"{_WORKER_DIES}[message_begun]"),
         (FAILPOINTS, "test_a_worker_that_stood_still_beyond_its_lease_does_no_harm"),
+        (SENDING, "test_who_stood_still_after_the_beginning_leaves_it_to_others"),
     ),
     case(
         17,
@@ -325,7 +327,12 @@ CASES = (
         "more than it can do, ten times, for a minute",
         (RUSH, "test_beyond_its_capacity_it_serves_as_before_and_refuses_the_rest_at_once"),
     ),
-    case(42, "every promise broken on purpose", ("service/test_checks.py", "test_tampering_is_found_and_named")),
+    case(
+        42,
+        "every promise broken on purpose",
+        (CHECKS, "test_tampering_is_found_and_named", "test_what_the_schema_guards_is_found_without_it_too"),
+        (CHECKS, "test_every_promise_was_seen_to_be_broken"),
+    ),
     case(
         43,
         "whatever can be typed, sent or imported, into every field, address and header, by the thousand",

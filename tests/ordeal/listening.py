@@ -34,6 +34,7 @@ class _Listener:
         crash = getattr(report.longrepr, "reprcrash", None)
         return {
             "test": report.nodeid,
+            "when": report.when,
             "passed": report.passed,
             "seconds": round(report.duration, 2),
             "seen": [what for name, what in report.user_properties if name == "seen"],

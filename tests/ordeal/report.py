@@ -42,6 +42,18 @@ def judge(case: Case, told: list[dict[str, Any]], missing: list[str]) -> Verdict
     return Verdict(case, "pass", "; ".join(seen), len(mine), seconds)
 
 
+def broken(told: list[dict[str, Any]]) -> set[str]:
+    """The tests that ran and found something wrong; not those whose world could not even be set up."""
+    return {one["test"] for one in told if one["when"] == "call" and not one["passed"]}
+
+
+def noticed(case: Case, without: list[dict[str, Any]], with_it: list[dict[str, Any]]) -> list[str]:
+    """The tests of a case that fail without a guard and pass with it, each by its name."""
+    fine = {one["test"] for one in with_it} - {one["test"] for one in with_it if not one["passed"]}
+    mine = [test for test in broken(without) & fine if any(_is(test, name) for name in case.tests)]
+    return sorted({test.partition("[")[0].rpartition("::")[2] for test in mine})
+
+
 def _is(test: str, name: str) -> bool:
     """Whether a test that ran is the one named, or one of the many that the name stands for."""
     return test == name or test.startswith(f"{name}[")

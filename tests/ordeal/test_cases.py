@@ -6,7 +6,7 @@ from demo.programs import ROOT
 from tests.ordeal.__main__ import _exists
 from tests.ordeal.cases import CASES, Case
 from tests.ordeal.guards import GUARDS, Guard
-from tests.ordeal.report import judge
+from tests.ordeal.report import judge, noticed
 
 
 def test_cases_are_numbered_without_gaps() -> None:
@@ -26,9 +26,16 @@ def test_every_guard_is_there_to_be_taken_out(guard: Guard) -> None:
     assert set(guard.cases) <= {case.number for case in CASES}
 
 
-def told(test: str, *, passed: bool = True, seen: str = "") -> dict[str, object]:
+def told(test: str, *, passed: bool = True, seen: str = "", when: str = "call") -> dict[str, object]:
     """What pytest tells of a test."""
-    return {"test": test, "passed": passed, "seconds": 1.0, "seen": [seen] if seen else [], "failure": "it broke"}
+    return {
+        "test": test,
+        "when": when,
+        "passed": passed,
+        "seconds": 1.0,
+        "seen": [seen] if seen else [],
+        "failure": "it broke",
+    }
 
 
 def test_a_case_passes_when_all_its_tests_ran_and_passed() -> None:
@@ -40,3 +47,12 @@ def test_a_case_passes_when_all_its_tests_ran_and_passed() -> None:
     assert judge(case, [told("t.py::one", passed=False), *many], []).outcome == "FAIL"
     assert judge(Case(1, "something"), [], []).outcome == "open"
     assert judge(Case(1, "something", reason="it can't be"), [], []).outcome == "n/a"
+
+
+def test_a_guard_is_missed_only_by_a_test_that_runs_without_it_fails_and_passes_with_it() -> None:
+    case = Case(1, "something", ("t.py::one", "t.py::many"))
+    many = [told("t.py::many[http://[::1]/]", passed=False), told("t.py::one")]
+    assert noticed(case, many, [told("t.py::many[http://[::1]/]")]) == ["many"]
+    assert noticed(case, many, []) == noticed(case, many, many) == [], "it fails anyway"
+    for nothing in ([], [told("t.py::one", passed=False, when="setup")], [told("t.py::other", passed=False)]):
+        assert noticed(case, nothing, [told("t.py::one"), told("t.py::other")]) == []
