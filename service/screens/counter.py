@@ -30,7 +30,7 @@ PACKAGES = {
     "@preact/signals": "signals/signals.mjs",
     "htm": "htm/htm.mjs",
 }
-LAZY = "zxing"  # the decoder for cameras: a megabyte that a shop with scanners never asks for
+LAZY = "zxing"  # the decoder for cameras: a megabyte that is asked for later, and only where it is needed
 KINDS = {
     **dict.fromkeys((".js", ".mjs"), "text/javascript"),
     ".css": "text/css",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 from playwright.async_api import Page, expect
 
 from service.api import routes
@@ -204,6 +205,56 @@ async def test_the_camera_reads_where_there_is_no_scanner(shop: Shop, tablets: C
     await expect(page.locator("video")).to_be_visible()
     await page.get_by_role("dialog").get_by_role("button", name="Fermer").click()
     await expect(page.locator("video")).to_have_count(0)
+
+
+async def test_the_camera_counts_what_comes_into_view_and_its_decoder_is_kept(shop: Shop, tablets: Counters) -> None:
+    await shelves(shop)
+    order = await shop.confirm(await shop.hold("tea", 2))
+    page = await tablets.open("/counter/picking", size=PHONE, permissions=["camera"])
+    await page.evaluate(BEFORE_THE_CAMERA)
+    last = page.get_by_test_id("last-scan")
+    await page.get_by_role("button", name="Scanner avec la caméra").click()
+    await comes_into_view(page, TEA)
+    await expect(last).to_contain_text("1 sur 2")
+    await axe(page)
+    await looks(page, 15)
+    await expect(last).to_contain_text("1 sur 2")  # it is the same one
+    await comes_into_view(page, None)
+    await looks(page, 15)
+    await comes_into_view(page, TEA)
+    await expect(last).to_contain_text("2 sur 2")
+    await comes_into_view(page, "B-12")
+    await became(shop, order, "ready")
+    assert await shop.pool.fetchval("select shelf from reservation") == "B-12"
+    decoder = counter.address("zxing/zxing_reader.wasm")
+    assert await page.evaluate("async (path) => Boolean(await caches.match(path))", decoder)
+    await page.get_by_role("button", name="Arrêter la caméra").click()
+    await expect(page.locator("video")).to_have_count(0)
+
+
+BEFORE_THE_CAMERA = """() => {
+    window.looks = 0;
+    OffscreenCanvasRenderingContext2D.prototype.getImageData = () => (looks++, window.view ?? new ImageData(9, 9));
+    const later = setTimeout;
+    window.setTimeout = (what, pause) => later(what, pause === 150 ? 0 : pause); // it looks without a rest
+}"""
+
+
+async def comes_into_view(page: Page, text: str | None) -> None:
+    """Something, or nothing, is before the camera."""
+    rows = [list(row) for row in segno.make(text).matrix_iter(scale=4)] if text else [[0] * 9] * 9
+    await page.evaluate(
+        """(rows) => {
+            window.view = new ImageData(rows.length, rows.length);
+            window.view.data.set(rows.flat().flatMap((dark) => [dark ? 0 : 255, dark ? 0 : 255, dark ? 0 : 255, 255]));
+        }""",
+        rows,
+    )
+
+
+async def looks(page: Page, times: int) -> None:
+    """Wait until the camera has looked so often."""
+    await page.wait_for_function("(until) => looks >= until", arg=times + await page.evaluate("looks"))
 
 
 def test_every_word_is_said_in_both_languages() -> None:

@@ -3,7 +3,7 @@
 import { computed, effect, html, render, Sign, useRef } from "./dom.js";
 import { clerkLeft, unpaired } from "./api.js";
 import * as basket from "./basket.js";
-import { Camera, looking } from "./camera.js";
+import { Camera, looking, prepare } from "./camera.js";
 import { called, forget, isOpen, merge, outbox as unsent, queueAt, replace } from "./cards.js";
 import * as clock from "./clock.js";
 import { mended } from "./codes.js";
@@ -68,7 +68,7 @@ function App() {
   return html`<a class="skip visually-hidden" href="#main">${say("skip")}</a><${Header} />
     ${room.value === "picking" ? html`<${Picking} />` : html`<${Counter} />`}<${Notices} />
     ${(sounds.silent.value || dims.value) && html`<p class="dims">${sounds.silent.value ? say("tap_for_sound") : say("may_dim")}</p>`}
-    ${looking.value && html`<${Camera} scanned=${heard} failed=${() => tell("bad", say("no_camera"))} />`}${help.value && html`<${Help} />`}${clerkSwitch.value && html`<${Clerk} />`}`;
+    ${looking.value && room.value !== "picking" && html`<${Camera} scanned=${heard} failed=${() => tell("bad", say("no_camera"))} />`}${help.value && html`<${Help} />`}${clerkSwitch.value && html`<${Clerk} />`}`;
 }
 
 // What a scanner read means what the room makes of it; it opens the counter too.
@@ -194,6 +194,10 @@ async function begin() {
   render(html`<${App} />`, document.getElementById("app"));
   insist();
   effect(() => (keys.shortest.value = sheet.value === "shelve" || basket.placing.value ? 2 : 4)); // shelves have short names
+  effect(() => {
+    room.value;
+    looking.value = false; // who looked there does not look here
+  });
   effect(() => clerkLeft.value && void session.refresh());
   effect(() => {
     if (!unpaired.value) return;
@@ -209,6 +213,7 @@ async function begin() {
     listen(store, changed);
     void outbox.start(watchOutbox);
   });
+  prepare();
   await keepShell({ idle, open: () => opened.value }).catch(() => {});
 }
 

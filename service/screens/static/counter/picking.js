@@ -1,8 +1,10 @@
 // Préparation, on a phone held upright: walk the shelves once for all orders, scan to tick, put each order on its shelf.
 
 import { html, Sign, useEffect, useState } from "./dom.js";
-import { asking, bags, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placeAt, placing, refresh, set, stops, touched, unread } from "./basket.js";
+import { asking, bags, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placeAt, placing, refresh, scanned, set, stops, touched, unread } from "./basket.js";
+import { CameraButton, Finder, looking } from "./camera.js";
 import { called, lateness, shown, told } from "./cards.js";
+import { tell } from "./deeds.js";
 import { Conflicts } from "./lanes.js";
 import { Elsewhere, Stepper, Why } from "./sheets.js";
 import { say, time } from "./words.js";
@@ -67,7 +69,7 @@ function Placing() {
   const name = order.card ? called(order.card) : order.lines[0].order_ref;
   return html`<section class="placing" aria-labelledby="placing" data-testid="placing"><h2 id="placing">${cancels ? name : say("place_it", { name })}</h2>
     <p>${say(cancels ? "place_cancels" : "place_hint")}</p><form onSubmit=${done}>
-      ${!cancels && html`<label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} /></label>
+      ${!cancels && html`<div class="scannable"><label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} /></label>${!looking.value && html`<${CameraButton} />`}</div>
       <div class="row"><span>${say("bags_how_many")}</span><${Stepper} value=${bags.value} least=${1} most=${99} label=${say("bags_how_many")} change=${(count) => (bags.value = count)} /></div>`}
       <p class="buttons"><button class=${`button big ${cancels ? "danger" : ""}`} data-testid="place">${say(what)}</button><button type="button" class="button quiet" onClick=${() => (placing.value = null)}>${say("later")}</button></p></form></section>`;
 }
@@ -82,9 +84,10 @@ export function Picking() {
   const left = stops.value.flatMap((stop) => stop.skus).flatMap((stop) => stop.lines).reduce((sum, line) => sum + (ended(line) ? 0 : line.quantity - found(line)), 0);
   const complete = orders.value.filter((order) => order.done && order.id !== placing.value);
   return html`<main class="picking" id="main">
-    <h1>${say("room_picking")} <small role="status">${lines.value && `${say("to_fetch", { count: left })} · ${say("orders", { count: orders.value.length })}`}</small></h1>
+    <div class="title"><h1>${say("room_picking")} <small role="status">${lines.value && `${say("to_fetch", { count: left })} · ${say("orders", { count: orders.value.length })}`}</small></h1>${!looking.value && html`<${CameraButton} />`}</div>
     <${Conflicts} />
-    <div aria-live="assertive">${last.value && html`<p class=${`scan ${last.value.good ? "good" : "bad"}`} data-testid="last-scan" key=${last.value.at}><${Sign} name=${last.value.good ? "check" : "warning"} /><span><strong>${last.value.text}</strong>${last.value.more && html`<br />${last.value.more}`}</span></p>`}</div>
+    <div class=${looking.value ? "looking" : ""}>${looking.value && html`<${Finder} scanned=${scanned} failed=${() => tell("bad", say("no_camera"))} />`}
+    <div aria-live="assertive">${last.value && html`<p class=${`scan ${last.value.good ? "good" : "bad"}`} data-testid="last-scan" key=${last.value.at}><${Sign} name=${last.value.good ? "check" : "warning"} /><span><strong>${last.value.text}</strong>${last.value.more && html`<br />${last.value.more}`}</span></p>`}</div></div>
     <${Placing} key=${placing.value} />
     ${complete.map((order) => html`<p key=${order.id} class="complete"><button class="button big" onClick=${() => (placing.value = order.id)}><${Sign} name="shelf" />${say("to_place", { name: order.card ? called(order.card) : order.lines[0].order_ref })}</button></p>`)}
     ${stops.value.length ? stops.value.map((stop) => html`<section key=${stop.place} class="shelf" aria-label=${stop.place || say("no_place")}><h2>${stop.place || say("no_place")}</h2><ul>${stop.skus.map((one) => html`<${Stop} key=${one.sku} stop=${one} />`)}</ul></section>`) : html`<p class="empty" role="status">${empty}</p>`}

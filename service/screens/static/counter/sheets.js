@@ -2,6 +2,7 @@
 
 import { html, Sign, useEffect, useRef, useState } from "./dom.js";
 import { get, place, post, Refused, Unreachable } from "./api.js";
+import { CameraButton } from "./camera.js";
 import { claim, outcome, takesAll } from "./cards.js";
 import { atOnce, handOver, isAsked, proof, refusesShelf, sheet, shelve, simply } from "./deeds.js";
 import { device } from "./session.js";
@@ -58,7 +59,7 @@ function Shelve({ card }) {
     void shelve(card, { shelf: name, bags, lines: missing.map((line) => ({ sku: line.sku, found: short[line.sku].found, reason: short[line.sku].reason })) });
   };
   return html`<${Frame} title=${say("where_is_it")} submit=${done} done=${say(becomes)} danger=${becomes === "short_cancels"}>
-    <label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} data-testid="shelf" /></label>
+    <div class="scannable"><label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} data-testid="shelf" /></label><${CameraButton} /></div>
     ${latest.length > 0 && html`<ul class="suggestions">${latest.map((name) => html`<li key=${name}><button type="button" class="button quiet" onClick=${() => setShelf(name)}>${name}</button></li>`)}</ul>`}
     <div class="row"><span id="bags">${say("bags_how_many")}</span><${Stepper} value=${bags} least=${1} most=${99} label=${say("bags_how_many")} change=${setBags} /></div>
     ${asks ? html`<ul class="shorts">${lines.map((line) => html`<${Short} key=${line.sku} line=${line} said=${short[line.sku]} change=${(said) => setShort({ ...short, [line.sku]: said })} />`)}</ul>`

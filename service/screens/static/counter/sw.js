@@ -2,7 +2,6 @@
 // never kept: what was true yesterday would be shown as true today.
 
 const CACHE = `comptoir-${VERSION}`;
-const kept = new Set(KEPT);
 
 self.addEventListener("install", (event) => {
   const requests = KEPT.map((path) => new Request(path, { cache: "reload" }));
@@ -21,7 +20,8 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || origin !== self.location.origin) return;
   if (event.request.mode === "navigate") {
     if (pathname === "/counter" || pathname === "/counter/picking") event.respondWith(shell(event.request, pathname));
-  } else if (kept.has(pathname)) {
+  } else if (pathname.startsWith("/counter/static/")) {
+    // of the shell, or put beside it
     event.respondWith(caches.match(pathname).then((found) => found ?? fetch(event.request)));
   }
 });
