@@ -23,6 +23,7 @@ class Seen(NamedTuple):
     locale: str
     updated_at: datetime
     answer: SurveyAnswer | None
+    now: datetime
     channels: tuple[str, ...]  # by which its customer can be told something
 
 
@@ -38,7 +39,7 @@ async def seen(db: Connection, token: str, *, links: Links) -> Seen:
         reservation, store, today=_today(store, now), extends_to=_extends_to(reservation, store), answer=answer
     )
     channels = tuple(reminders.addresses_of(reservation.customer))
-    return Seen(order, place.id, reservation.customer.locale, reservation.updated_at, answer, channels)
+    return Seen(order, place.id, reservation.customer.locale, reservation.updated_at, answer, now, channels)
 
 
 def _today(store: Store, now: datetime) -> HoursSeen | None:

@@ -192,7 +192,7 @@ class Shop:
         await self.pool.execute(
             "update reservation set hold_expires_at = hold_expires_at - $3::interval,"
             " collect_by = collect_by - $3::interval, ready_at = ready_at - $3::interval,"
-            " answer_by = answer_by - $3::interval where store_id = $1 and id = $2",
+            " answer_by = answer_by - $3::interval, ready_by = ready_by - $3::interval where store_id = $1 and id = $2",
             reservation["store"],
             UUID(reservation["id"]),
             by,

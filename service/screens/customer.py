@@ -82,6 +82,7 @@ async def page(call: Call[Any], template: str = "customer.html", refused: Refuse
         status=refused.status,
         order=order,
         answer=seen.answer,
+        now=seen.now,
         channels=seen.channels,
         score=call.request.query.get("score", ""),
         token=token,

@@ -50,6 +50,30 @@ async def test_the_page_says_where_the_order_is_in_the_customers_language(api: A
     assert (gone.status, "aucune commande" in gone.text) == (404, True)
 
 
+async def test_no_moment_is_promised_that_has_passed(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 9)
+    late = await shop.confirm(await shop.hold("tea", 1))
+    short = await shop.take("pick", await shop.confirm(await shop.hold("tea", 2, if_short="ask")))
+    await shop.take("shelve", short, lines=[{"sku": "tea", "found": 1}])
+    said = {
+        "held": (await shop.hold("tea", 1), "set aside until", "The time to pay is over"),
+        "ready": (await shop.ready("tea", 1), "waits for you until", "The time to collect is over"),
+        "late": (late, "It will be ready", "It is late"),
+        "short": (short, "waiting for your answer", "waiting for your answer"),
+    }
+    for when in (0, 1):
+        for order, *sentences in said.values():
+            page = await api.get(path_of(order) + "?lang=en", key="", headers={"Accept": "text/html"})
+            detail = re.search(r'class="detail">([^<]*)', page.text)
+            assert detail
+            assert sentences[when] in detail[1]
+        for order, *_ in said.values():
+            await shop.age(order)
+    await shop.arrive(late)
+    page = await api.get(path_of(late) + "?lang=en", key="", headers={"Accept": "text/html"})
+    assert "you are here, and is preparing your order" in page.text
+
+
 @pytest.mark.parametrize(
     ("media", "body"),
     [
