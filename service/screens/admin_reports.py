@@ -114,9 +114,9 @@ def _by_hour(hours: Sequence[Hour]) -> Plot:
 
 
 def _kept(fortnight: Sequence[PastDay]) -> Plot:
-    shares = [(100 * one.kept / one.ready,) if one.ready else (0,) for one in fortnight]
+    shares = [(100 * one.kept / one.ready,) if one.ready else () for one in fortnight]
     labels = [f"{one.date.day:02}/{one.date.month:02}" for one in fortnight]
-    return plots.columns(shares, labels, most=100, unit=f"{FIXED}%", every=2)
+    return plots.columns(shares, labels, most=100, unit=f"{FIXED}%", every=2, least=3)
 
 
 ENDPOINTS = (endpoint("GET", "/admin/day", day, REPORTS),)

@@ -40,8 +40,12 @@ def columns(
     most: float | None = None,
     unit: str = "",
     every: int = 1,
+    least: float = 0,
 ) -> Plot:
-    """Draw groups of columns, one a series; `most`: the top of the scale, `every`: which labels are written."""
+    """Draw groups of columns, one a series; `most`: the top of the scale, `every`: which labels are written.
+
+    `least`: how high a column is at least, where nothing is something to be seen.
+    """
     top, step = _scale(max((value for group in groups for value in group), default=0), most)
     room = (WIDTH - LEFT) / max(len(groups), 1)
     usable = HEIGHT - BOTTOM - TOP
@@ -49,7 +53,7 @@ def columns(
     for place, group in enumerate(groups):
         begins, width = LEFT + place * room + room * 0.12, room * 0.76 / max(len(group), 1)
         for series, value in enumerate(group):
-            height = round(usable * min(value, top) / top, 1)
+            height = max(round(usable * min(value, top) / top, 1), least)
             drawn.append(
                 Column(
                     series, round(begins + series * width, 1), HEIGHT - BOTTOM - height, round(width * 0.92, 1), height

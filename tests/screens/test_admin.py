@@ -285,10 +285,17 @@ async def test_the_day_is_drawn_and_told_in_numbers(screens: Screens, served: Se
         timedelta(minutes=5),
         late["id"],
     )
+    await shop.pool.execute(  # the day before, none of one: that is no quiet day
+        "update reservation set confirmed_at = confirmed_at - $1::interval, ready_at = ready_at - $1::interval,"
+        " ready_by = ready_by - 2 * $1::interval where id = $2::text::uuid",
+        timedelta(days=1),
+        (await shop.ready("tea", 1))["id"],
+    )
     page = await come_in(screens, served, path="/admin/day", locale="en-GB")
     await expect(page.locator(".figures")).to_contain_text("75 %")
     await expect(page.locator(".figures")).to_contain_text("3 of 4 orders that were due")
     assert await page.locator("#by-hour ~ svg rect").count() == 3
+    assert await page.locator("#kept ~ svg rect").count() == 2
     await page.locator("#kept ~ details summary").click()
     await expect(page.locator("#kept ~ details table")).to_contain_text("75 %")
     await axe(page)

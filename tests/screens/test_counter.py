@@ -67,11 +67,12 @@ async def test_a_tablet_that_was_revoked_has_no_orders_before_it(
 
 async def test_a_scan_opens_and_one_touch_hands_over(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 9)
-    ready = await shop.ready("tea", 2)
+    ready = await shop.ready("tea", 2, order_ref="web-4711", customer=BY_PHONE)
     page = await tablets.open()
-    await expect(lane(page, "ready")).to_have_count(1)
+    await expect(lane(page, "ready")).to_contain_text("Camille D. 4711")
     await scan(page, ready["pickup_code"])
     await expect(panel(page)).to_contain_text("Camille Durand")
+    await expect(panel(page)).to_contain_text("06 39 98 00 01")
     await page.get_by_test_id("hand-over").click()
     await expect(page.get_by_test_id("notice")).to_contain_text("Remise à Camille D.")
     await expect(lane(page, "ready")).to_have_count(0)

@@ -8,6 +8,7 @@ import pytest
 import segno
 from playwright.async_api import Page, expect
 
+from demo.shoppers import CHANNELS
 from service.api import routes
 from service.callers import Scope
 from service.database import Pool
@@ -260,6 +261,7 @@ async def looks(page: Page, times: int) -> None:
 def test_every_word_is_said_in_both_languages() -> None:
     spoken = [set(rendering.words("counter", language)) for language in ("fr", "en")]
     assert spoken[0] == spoken[1]
+    assert {f"sold_{channel}" for channel in (*CHANNELS, "pos", "b2b")} <= spoken[0]
     scripts = "".join(path.read_text() for path in Path(counter.FOLDER).glob("*.js"))
     bare = {name.partition(".")[0] for name in spoken[0]}
     assert [] == sorted(name for name in bare if name not in scripts and not name.startswith(PUT_TOGETHER))

@@ -7,7 +7,8 @@ const main = document.querySelector("main");
 const live = document.querySelector(".live");
 const clock = document.querySelector(".clock");
 const sound = document.querySelector(".sound");
-const time = new Intl.DateTimeFormat(document.documentElement.lang === "fr" ? "fr-FR" : "en-GB", { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.zone });
+const french = document.documentElement.lang === "fr";
+const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.zone });
 
 let source, askedAt = 0, heardAt = Date.now(), known = null, audio = null, ahead = 0;
 const freshUntil = new Map();
@@ -105,7 +106,8 @@ async function setClock() {
 }
 
 function tick() {
-  clock.textContent = time.format(Date.now() + ahead);
+  const [hour, minute] = time.format(Date.now() + ahead).split(":");
+  clock.textContent = french ? `${Number(hour)}\u00a0h\u00a0${minute}` : `${hour}:${minute}`;
   tell();
   if (Date.now() - Math.max(heardAt, askedAt) > SILENCE) listen(); // a dead stream says nothing about it
   for (const [one, until] of freshUntil) {

@@ -134,6 +134,13 @@ export function called(card) {
   return words.length === 1 ? words[0] : `${words[0]} ${words.at(-1)[0].toUpperCase()}.`;
 }
 
+// The end of an order's reference, as the board calls it out: it tells two people of one name apart.
+export function number(card) {
+  const symbols = [...card.order_ref];
+  const said = symbols.filter((symbol) => /[\p{L}\p{N}]/u.test(symbol));
+  return said.length ? said.slice(-4).join("").toUpperCase() : symbols.slice(-4).join("");
+}
+
 export const fullName = (card) => card.customer.name ?? card.order_ref;
 
 export const tokenOf = (card) => card.pickup_url?.split("/").at(-1)?.toUpperCase() ?? null;

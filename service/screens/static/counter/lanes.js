@@ -1,7 +1,7 @@
 // The lanes: who has arrived, what is to be prepared, what is ready; and what a search found in their place.
 
 import { html, Sign } from "./dom.js";
-import { called, fullName, isOpen, lanes, lateness, queueAt, shown, units } from "./cards.js";
+import { called, fullName, isOpen, lanes, lateness, number, queueAt, shown, units } from "./cards.js";
 import { momentOf, now, tick } from "./clock.js";
 import { spaced } from "./codes.js";
 import { conflicts, flush, settle, stuck } from "./outbox.js";
@@ -35,7 +35,7 @@ export function Card({ card, how }) {
   const state = arrived ? "arrived" : lateness(card) > 60_000 ? "late" : card.state;
   return html`<li><button class=${`order ${state} ${taken.value.has(card.id) ? "taken" : ""}`} data-id=${card.id} data-testid="card"
       aria-current=${selected.value === card.id ? "true" : undefined} onClick=${() => openCard(card, how)}>
-    <span class="pair"><span class="who">${called(card)}</span> <span class="where">${card.shelf && card.state === "ready" ? card.shelf : ""}</span></span>
+    <span class="pair"><span class="who">${called(card)}${card.customer.name && html` <small class="number">${number(card)}</small>`}</span> <span class="where">${card.shelf && card.state === "ready" ? card.shelf : ""}</span></span>
     <span class="pair"><span class="what">${promise(card)}</span> <span class="much">${say("items", { count: units(card) })}${card.amount_due > 0 && card.currency ? ` · ${money(card.amount_due, card.currency)}` : ""}</span></span>
     <span class="how">
       ${arrived && html`<span class="chip arrived"><${Sign} name="person" />${say("here_for", { span: span(now() - Date.parse(card.arrived_at)) })}</span>`}

@@ -10,7 +10,7 @@ import { printLabel } from "./labels.js";
 import { Chip, stateName } from "./lanes.js";
 import { replies } from "./replies.js";
 import { Sheet } from "./sheets.js";
-import { day, knows, money, say, span, when } from "./words.js";
+import { day, knows, money, phone, say, span, when } from "./words.js";
 
 function Lines({ card }) {
   return html`<ul class="lines">${card.lines.map((line) => html`<li key=${line.sku} class=${line.quantity === line.short + line.refused ? "none" : ""}>
@@ -143,7 +143,7 @@ export function Panel() {
   return html`<aside class="panel" aria-labelledby="open-title" data-testid="panel" data-state=${card.state}>
     <header>
       <div><h2 id="open-title" tabindex="-1" ref=${title}>${fullName(card)}</h2>
-        <p class="ref">${card.order_ref} · ${say("items", { count: units(card) })}${card.customer.phone ? ` · ${card.customer.phone}` : ""}</p></div>
+        <p class="ref">${card.order_ref} · ${say("items", { count: units(card) })}${card.customer.phone ? ` · ${phone(card.customer.phone)}` : ""}</p></div>
       <button class="round" aria-label=${say("close")} onClick=${close}><${Sign} name="close" /></button>
     </header>
     <div class="scroll" tabindex="0" role="group" aria-label=${called(card)}>

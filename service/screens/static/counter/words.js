@@ -67,6 +67,16 @@ export function money(amount, currency) {
   return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
 
+// In pairs, as it is dialled in France: 01 99 00 00 01; elsewhere after the code of its country: +32 470 12 34 56.
+export function phone(number) {
+  const [, country, rest] = /^\+(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})(\d+)$/.exec(number) ?? [];
+  if (!country) return number;
+  const near = country === "33" && zone.value === "Europe/Paris";
+  const grouped = country === "1" ? rest.replace(/^(\d{3})(\d{3})/, "$1 $2 ") : `${near ? 0 : ""}${rest}`.replace(/\B(?=(\d\d)+$)/g, " ");
+  const spelled = country === "33" ? grouped : grouped.replace(/^(\d) /, "$1");
+  return `${near ? "" : `+${country} `}${spelled}`.replaceAll(" ", "\u00a0");
+}
+
 // How long something takes or took: 40 s, 12 min, 2 h 05.
 export function span(milliseconds) {
   const minutes = Math.floor(Math.max(0, milliseconds) / 60_000);
