@@ -350,6 +350,6 @@ async def test_a_tablet_that_tried_too_many_codes_says_so_and_opens_what_it_know
         " select 'lyon', 'pickup_code', 'device:' || id, array_fill(now(), array[10]), '{}' from device"
     )
     await scan(page, codes.new_code())
-    await expect(page.get_by_role("alert")).to_contain_text("Trop d’essais avec de mauvais codes")
+    await expect(page.get_by_test_id("notice")).to_contain_text("Trop d’essais avec de mauvais codes")
     await scan(page, order["pickup_code"])
     await expect(panel(page)).to_contain_text(order["order_ref"])
