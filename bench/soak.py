@@ -104,7 +104,8 @@ async def _look(shop: Shop, life: Life, samples: Samples) -> None:
         samples.note(f"p50 {kind}", statistics.median(times))
         samples.note(f"p99 {kind}", max(times) if len(times) < 2 else statistics.quantiles(times, n=100)[-1])  # noqa: PLR2004 -- two make quantiles
     async with shop.pool.acquire() as db:
-        for what, seconds in (await health.oldest_undone(db)).model_dump().items():
+        undone = await health.oldest_undone(db, days=shop.settings().forget_after_days)
+        for what, seconds in undone.model_dump().items():
             samples.note(f"late {what}", seconds)
         for row in await SQL["tables"].rows(db, names=TABLES):
             rows = max(row["live"], 1)

@@ -68,6 +68,12 @@ def is_code(symbols: str) -> bool:
     )
 
 
+def is_proof(typed: str) -> bool:
+    """Whether this can be a pickup code or a customer's token, whatever it opens."""
+    symbols = normalise(typed)
+    return is_code(symbols) or Tokens.read(symbols) is not None
+
+
 class Token(NamedTuple):
     """What a customer's token says: the store's number and the pickup code it stands for."""
 

@@ -25,6 +25,7 @@ WRAPAROUND = 1_000_000_000  # transactions; PostgreSQL stops at two milliards
 MANY_DEAD = 100_000  # rows, and more than live
 ROOM_LEFT = 0.8  # of the connections
 LATE = {"events": 60, "notifications": 600, "deliveries": 600, "holds": 300}
+LATE |= {"lapses": 3600, "answers": 3600, "callbacks": 3600, "people": 86_400}
 """Seconds that work of each kind may be late; as the alarms have it."""
 
 
@@ -137,7 +138,7 @@ async def _database(db: Connection, chosen: Settings) -> AsyncIterator[Finding]:
         return
     newer = ", newer than this code, which works with it" if level > wanted else ""
     yield ok("migrations", f"The schema is at {level}{newer}.")
-    async for finding in _work(db):
+    async for finding in _work(db, chosen.forget_after_days):
         yield finding
     async for finding in _growth(db, server):
         yield finding
@@ -200,7 +201,7 @@ async def _level(db: Connection) -> str:
         return ""
 
 
-async def _work(db: Connection) -> AsyncIterator[Finding]:
+async def _work(db: Connection, days: int) -> AsyncIterator[Finding]:
     """What should have been done, and by whom."""
     beat = await WORKERS["newest_beat"].value(db, host=None)
     if beat is None or beat > WORKER_SECONDS:
@@ -208,7 +209,7 @@ async def _work(db: Connection) -> AsyncIterator[Finding]:
         yield fail("workers", f"No worker lives: {seen}; nobody is told anything.", "Start `python -m workers`.")
     else:
         yield ok("workers", f"One was seen {beat:.0f} s ago.")
-    for what, seconds in (await health.oldest_undone(db)).model_dump().items():
+    for what, seconds in (await health.oldest_undone(db, days=days)).model_dump().items():
         if seconds > LATE[what]:
             yield fail(what, f"The oldest is {seconds:.0f} s late.", "docs/operations.md, Watch, says where to look.")
         else:

@@ -17,15 +17,15 @@ PATIENCE_SECONDS = 3  # with PostgreSQL
 REDIS_SECONDS = 1
 
 
-async def ready(pool: Pool, *, redis_url: str | None, closing: bool = False) -> Ready:
+async def ready(pool: Pool, *, days: int, redis_url: str | None, closing: bool = False) -> Ready:
     """Whether requests can be served: PostgreSQL answers and has the schema that this code was written for, or a newer.
 
-    Answers within four seconds. Redis is reported, never required.
+    `days`: after which people are forgotten. Answers within four seconds. Redis is reported, never required.
     """
     redis_state = asyncio.create_task(ask_redis(redis_url))
     level, undone, reason = None, None, None
     try:
-        level, undone = await within(PATIENCE_SECONDS, _look(pool))
+        level, undone = await within(PATIENCE_SECONDS, _look(pool, days))
     except (Unavailable, Busy):
         reason = "PostgreSQL does not answer."
     if reason is None and undone is None:
@@ -42,18 +42,18 @@ async def ready(pool: Pool, *, redis_url: str | None, closing: bool = False) -> 
     )
 
 
-async def _look(pool: Pool) -> tuple[str, OldestUndone | None]:
+async def _look(pool: Pool, days: int) -> tuple[str, OldestUndone | None]:
     async with connection(pool) as db:
         try:
             level = await migrations.level(db)
         except UndefinedTableError:  # nothing was ever migrated
             return "", None
-        return level, await oldest_undone(db) if level >= migrations.newest() else None
+        return level, await oldest_undone(db, days=days) if level >= migrations.newest() else None
 
 
-async def oldest_undone(db: Connection) -> OldestUndone:
-    """How long the oldest work has been due that a worker should have done."""
-    row = await SQL["oldest_undone"].row(db)
+async def oldest_undone(db: Connection, *, days: int) -> OldestUndone:
+    """How long the oldest work has been due that a worker should have done; `days`: people are kept so long."""
+    row = await SQL["oldest_undone"].row(db, days=days)
     assert row is not None  # noqa: S101 -- a select without from has one row
     return OldestUndone(**{name: round(seconds or 0, 1) for name, seconds in row.items()})
 

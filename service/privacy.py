@@ -1,5 +1,6 @@
 """What is known of people: forgotten when its time is over, told and forgotten when they ask."""
 
+import json
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -47,6 +48,14 @@ async def _forget(db: Connection, store: str, ids: Sequence[UUID], links: Links)
         await SQL[name].run(db, store=store, ids=list(ids), **more)
 
 
+async def _forget_delegate(db: Connection, store: str, ids: Sequence[UUID], phone: str | None, links: Links) -> None:
+    """Forget a delegate, also of an open order: its customer can still collect it, and name another."""
+    for name in ("forget_delegate", "forget_delegate_addresses", "forget_delegate_replies"):
+        await SQL[name].run(db, store=store, ids=list(ids))
+    await SQL["forget_delegate_captured"].run(db, store=store, ids=list(ids), phone=phone)
+    await SQL["forget_answers"].run(db, store=store, ids=list(ids), links=links.prefix)
+
+
 async def export(db: Connection, person: PersonBody, *, caller: Caller, links: Links) -> str:
     """All that is known of a person in the caller's stores, as JSON: reservations, their history, their messages.
 
@@ -55,16 +64,9 @@ async def export(db: Connection, person: PersonBody, *, caller: Caller, links: L
     rows = await _of_person(db, person, caller, links, limit=MOST_TOLD + 1)
     items = []
     for row in rows[:MOST_TOLD]:
-        store, id = row["store_id"], row["id"]
-        told = await reservations.find(db, store, id, links=links)
-        history = ",".join(await events.of_reservation(db, store, id))
-        messages = ",".join(one.model_dump_json() for one in await notifications.of_reservation(db, store, id))
-        back = ",".join(one.model_dump_json() for one in await replies.of_reservation(db, store, id, links=links))
-        said = await survey.answered(db, store, id, links=links)
-        answer = said.model_dump_json() if said else "null"
-        told += f',"events":[{history}],"messages":[{messages}],"replies":[{back}],"survey":{answer}'
-        items.append(f'{{"reservation":{told}}}')
-        await audit.note(db, caller, "privacy.exported", id, store=store)
+        told = await _known(db, row, links)
+        items.append(told if row["person"] == "customer" else _of_delegate(told))
+        await audit.note(db, caller, "privacy.exported", row["id"], store=row["store_id"])
     complete = "true" if len(rows) <= MOST_TOLD else "false"
     return f'{{"items":[{",".join(items)}],"complete":{complete}}}'
 
@@ -72,22 +74,51 @@ async def export(db: Connection, person: PersonBody, *, caller: Caller, links: L
 async def erase(db: Connection, person: PersonBody, *, caller: Caller, links: Links) -> Erased:
     """Forget a person in the caller's stores: now where the order has ended, else as soon as it has.
 
-    Asked again, it answers the same as long as the order can be found by what was asked.
+    A delegate is forgotten at once, and only they. Asked again, it answers the same as long as the order can be found
+    by what was asked, and forgets what was written since.
     """
     rows = await _of_person(db, person, caller, links)
-    ended: dict[UUID, bool] = {row["id"]: True for row in rows if row["forgotten"]}
-    for store in sorted({row["store_id"] for row in rows if not row["forgotten"]}):
-        asked = [row["id"] for row in rows if row["store_id"] == store and not row["forgotten"]]
-        locked = {row["id"]: row["ended"] for row in await SQL["lock"].rows(db, store=store, ids=asked)}
-        ended |= locked
-        await SQL["ask"].run(db, store=store, ids=asked)
-        await _forget(db, store, [id for id, over in locked.items() if over], links)
-        for id, over in locked.items():
-            await audit.note(db, caller, "privacy.erased" if over else "privacy.erase_asked", id, store=store)
+    ended: dict[UUID, bool] = {}
+    for store in sorted({row["store_id"] for row in rows}):
+        whose = {row["id"]: row["person"] for row in rows if row["store_id"] == store}
+        locked = {row["id"]: row["ended"] for row in await SQL["lock"].rows(db, store=store, ids=list(whose))}
+        theirs = [id for id in locked if whose[id] == "customer"]
+        named = [id for id in locked if whose[id] == "delegate"]
+        await SQL["ask"].run(db, store=store, ids=theirs)
+        if over := [id for id in theirs if locked[id]]:
+            await _forget(db, store, over, links)
+        if named:
+            await _forget_delegate(db, store, named, person.phone, links)
+        ended |= locked | dict.fromkeys(named, True)
+        for id in locked:
+            await audit.note(db, caller, "privacy.erased" if ended[id] else "privacy.erase_asked", id, store=store)
     return Erased(
         erased=[ErasedOne(**_named(row)) for row in rows if ended[row["id"]]],
         waiting=[WaitingOne(**_named(row), state=row["state"]) for row in rows if not ended[row["id"]]],
     )
+
+
+async def _known(db: Connection, row: Record, links: Links) -> str:
+    store, id = row["store_id"], row["id"]
+    told = await reservations.find(db, store, id, links=links)
+    history = ",".join(await events.of_reservation(db, store, id))
+    messages = ",".join(one.model_dump_json() for one in await notifications.of_reservation(db, store, id))
+    back = ",".join(one.model_dump_json() for one in await replies.of_reservation(db, store, id, links=links))
+    said = await survey.answered(db, store, id, links=links)
+    answer = said.model_dump_json() if said else "null"
+    return f'{{"reservation":{told},"events":[{history}],"messages":[{messages}],"replies":[{back}],"survey":{answer}}}'
+
+
+def _of_delegate(told: str) -> str:
+    """What of this is the delegate's: the order they were to fetch, what they were told and wrote; not its customer."""
+    known = json.loads(told)
+    order = known["reservation"]
+    order["customer"] |= dict.fromkeys(("name", "email", "phone", "customer_ref", "company"))
+    order |= dict.fromkeys(("payment_ref", "note", "pickup_code", "pickup_url", "checked_by"))
+    known |= {"events": [], "survey": None}
+    for name in ("messages", "replies"):
+        known[name] = [one for one in known[name] if one["person"] == "delegate"]
+    return json.dumps(known, ensure_ascii=False)
 
 
 def _named(row: Record) -> dict[str, object]:
@@ -103,6 +134,7 @@ async def _of_person(
         customer_ref=person.customer_ref,
         emails=links.sealer.prefixes(person.email) if person.email else [],
         phone=person.phone,
+        phones=links.sealer.prefixes(person.phone) if person.phone else [],
         stores=None if caller.stores is None else sorted(caller.stores),
         limit=limit,
     )

@@ -25,6 +25,10 @@ from service.links import Links
 SQL = queries.load("reservations")
 
 
+FREE_WORDS = frozenset({"reason", "text", "note"})
+"""What people write freely into an event; `privacy.sql:forget_words` knows them too."""
+
+
 class LineChange(NamedTuple):
     """What is done to some units of a line, as the type `line_change` lists it; `on_hand` is signed."""
 
@@ -140,8 +144,10 @@ def wrong_state(current: Current, action: str) -> WrongState:
 async def write(db: Connection, current: Current, change: Change, *, caller: Caller) -> None:
     """Write a change: state, stock, ledger and history in one statement.
 
-    Raises OutOfStock and SlotFull when claims that come back no longer fit, Superseded when the order has moved on.
+    Of an order whose people were forgotten no free words are kept. Raises OutOfStock and SlotFull when claims that
+    come back no longer fit, Superseded when the order has moved on.
     """
+    forgotten = current.row["customer_name"] is None  # nobody comes by once more to forget
     step = STEPS[change.action] if change.action else None
     target = change.target or (step.target if step else current.state)
     if (
@@ -162,9 +168,9 @@ async def write(db: Connection, current: Current, change: Change, *, caller: Cal
             action=change.action,
             target=target,
             event=change.event or (f"reservation.{step.event}" if step else "reservation.changed"),
-            sets=change.sets,
+            sets=_unnamed(change.sets) if forgotten else change.sets,
             lines=change.lines,
-            facts=change.facts,
+            facts=_unsaid(change.facts) if forgotten else change.facts,
             reality=change.reality,
             happened_at=change.happened_at,
         ),
@@ -174,6 +180,15 @@ async def write(db: Connection, current: Current, change: Change, *, caller: Cal
         raise SlotFull("Its slot has been taken by others meanwhile.", slot=refused["slot"])
     if refused:
         raise OutOfStock("The stock of an expired hold went to others meanwhile.", lines=refused["lines"])
+
+
+def _unnamed(sets: dict[str, Any]) -> dict[str, Any]:
+    named = sets.get("checked_by") not in {"code", "token", None}
+    return sets | {"checked_by": None} if named else sets
+
+
+def _unsaid(facts: dict[str, Any] | None) -> dict[str, Any] | None:
+    return facts and {name: fact for name, fact in facts.items() if name not in FREE_WORDS}
 
 
 async def write_all(db: Connection, store: str, ids: list[UUID], change: Change, *, caller: Caller) -> None:

@@ -1569,6 +1569,8 @@ CREATE INDEX reply_of_reservation ON public.reply USING btree (store_id, reserva
 
 CREATE INDEX reservation_by_customer ON public.reservation USING btree (customer_ref, store_id) WHERE (customer_ref IS NOT NULL);
 
+CREATE INDEX reservation_by_delegate ON public.reservation USING btree ("left"(delegate_phone, 21), store_id) WHERE (delegate_phone IS NOT NULL);
+
 CREATE INDEX reservation_by_email ON public.reservation USING btree ("left"(email, 21), store_id) WHERE (email IS NOT NULL);
 
 CREATE INDEX reservation_by_order ON public.reservation USING btree (order_ref, store_id);

@@ -1,17 +1,19 @@
 """What a counter asks about its store: the lanes, the lists, who stands before it."""
 
+import contextlib
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from service import availability, reservations, stores
+from service import attempts, availability, codes, reservations, stores
+from service.access_errors import TooManyAttempts
 from service.api import pages
 from service.api.endpoints import Answer, Call, Endpoint
 from service.api.pages import Cursor, Limit, Page, read_cursor
 from service.callers import Scope
 from service.database import connection
-from service.errors import UnknownSku, UnknownStore
+from service.errors import UnknownSku, UnknownStore, WrongCode
 from service.lifecycle import State
 from service.models.availability import Availability, LineWanted
 from service.models.fields import MOST_LINES, Asked, Moment, Told
@@ -105,11 +107,24 @@ async def listed(call: Call[None]) -> Answer:
 
 
 async def search(call: Call[SearchBody]) -> Answer:
-    """Find orders by code, token, name, phone or order reference."""
+    """Find orders by code, token, name, phone or order reference; codes are not for trying out, here either."""
+    found: list[str] = []
+    if codes.is_proof(call.body.q):
+        guess = attempts.Guess(attempts.PICKUP_CODE, call.store, call.caller.credential)
+        with contextlib.suppress(WrongCode):
+            async with attempts.counted(call.pool, guess, WrongCode):
+                found = await _found(call)
+                if not found:
+                    raise WrongCode
+    else:
+        found = await _found(call)
+    return Answer(f'{{"items":[{",".join(found)}]}}')
+
+
+async def _found(call: Call[SearchBody]) -> list[str]:
     async with connection(call.pool) as db:
         await stores.known(db, call.store)
-        found = await reservations.search(db, call.store, call.body.q, links=call.links)
-    return Answer(f'{{"items":[{",".join(found)}]}}')
+        return await reservations.search(db, call.store, call.body.q, links=call.links)
 
 
 async def counts(call: Call[None]) -> Answer:
@@ -153,7 +168,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         scopes=COUNTER,
         body=SearchBody,
         answers={200: Hits},
-        problems=(UnknownStore,),
+        problems=(UnknownStore, TooManyAttempts),
     ),
     Endpoint(
         method="GET",

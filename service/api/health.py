@@ -9,6 +9,7 @@ from service.api.endpoints import CLOSING, OPERATIONS, Answer, Call, Endpoint
 from service.database import Pool, connection, within
 from service.errors import Problem
 from service.models.health import Alive, Ready
+from service.settings import Settings
 
 
 async def livez(_call: Call[None]) -> Answer:
@@ -21,6 +22,7 @@ async def readyz(call: Call[None]) -> Answer | web.Response:
     url = call.settings.redis_url
     state = await health.ready(
         call.pool,
+        days=call.settings.forget_after_days,
         redis_url=url.get_secret_value() if url else None,
         closing=call.request.app[CLOSING].is_set(),
     )
@@ -33,15 +35,15 @@ async def metrics_now(call: Call[None]) -> web.Response:
     """What was counted, and what waits just now."""
     size, idle = call.pool.get_size(), call.pool.get_idle_size()
     metrics.pool_is(used=size - idle, idle=idle)
-    url = call.settings.redis_url
-    measured = await _measured(call.pool, url.get_secret_value() if url else None)
+    measured = await _measured(call.pool, call.settings)
     return web.Response(body=metrics.counted() + measured, headers={"Content-Type": metrics.MEDIA})
 
 
-async def _measured(pool: Pool, redis_url: str | None) -> bytes:
-    redis_up = asyncio.create_task(health.redis_up(redis_url))
+async def _measured(pool: Pool, settings: Settings) -> bytes:
+    url = settings.redis_url
+    redis_up = asyncio.create_task(health.redis_up(url.get_secret_value() if url else None))
     try:
-        gauges = await within(health.PATIENCE_SECONDS, _gauges(pool))
+        gauges = await within(health.PATIENCE_SECONDS, _gauges(pool, settings.forget_after_days))
     except Problem:
         gauges = {}
     gauges["comptoir_database_up"] = ("Whether PostgreSQL answers", {"": float(bool(gauges))})
@@ -49,9 +51,9 @@ async def _measured(pool: Pool, redis_url: str | None) -> bytes:
     return metrics.measured(gauges)
 
 
-async def _gauges(pool: Pool) -> dict[str, tuple[str, dict[str, float]]]:
+async def _gauges(pool: Pool, days: int) -> dict[str, tuple[str, dict[str, float]]]:
     async with connection(pool) as db:
-        undone = await health.oldest_undone(db)
+        undone = await health.oldest_undone(db, days=days)
         waiting = await health.open_reservations(db)
         waiting_webhooks = await deliveries.waiting(db)
         endpoints = await webhooks.standing(db)

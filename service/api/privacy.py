@@ -46,7 +46,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         description=(
             "Orders that have ended lose all that is personal at once: names, addresses, notes, codes, what was kept "
             "of answers and messages. Open orders need their customer: they are listed as `waiting`, and forgotten "
-            "within an hour or so of their end. Ids, order references, quantities and times stay. Safe to repeat."
+            "within an hour or so of their end. A delegate, by their phone, is forgotten at once, and the customer "
+            "is not. Ids, order references, quantities and times stay. Safe to repeat."
         ),
         tag="Admin",
         scopes=frozenset({Scope.ADMIN}),

@@ -16,6 +16,10 @@ class OldestUndone(Told):
     notifications: float  # that should have gone out
     deliveries: float  # of webhooks, that should have been tried
     holds: float  # whose time is up but which are not expired
+    lapses: float  # of ready orders that nobody collected
+    answers: float  # of customers who were asked, and whose silence means take
+    callbacks: float  # of carriers, that should have been read
+    people: float  # who should have been forgotten
 
 
 class Ready(Told):

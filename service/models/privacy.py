@@ -47,7 +47,7 @@ class Exported(Told):
 
 
 class ErasedOne(Told):
-    """A reservation of which nothing personal is left."""
+    """A reservation in which nothing personal of theirs is left."""
 
     store: str
     id: UUID

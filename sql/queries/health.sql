@@ -26,7 +26,25 @@ select extract(epoch from now() - (
              from store, lateral (select reservation.due_at from reservation
                                    where reservation.store_id = store.id and reservation.state = 'held'
                                      and reservation.due_at < now()
-                                   order by reservation.due_at limit 1) waits))::float8 as holds;
+                                   order by reservation.due_at limit 1) waits))::float8 as holds,
+       extract(epoch from now() - (
+           select min(waits.due_at)
+             from store, lateral (select reservation.due_at from reservation
+                                   where reservation.store_id = store.id and reservation.state = 'ready'
+                                     and reservation.due_at < now()
+                                   order by reservation.due_at limit 1) waits))::float8 as lapses,
+       extract(epoch from now() - (
+           select min(waits.answer_by)
+             from store, lateral (select min(reservation.answer_by) as answer_by from reservation
+                                   where reservation.store_id = store.id and reservation.state = 'picking'
+                                     and reservation.answer_by < now()) waits))::float8 as answers,
+       extract(epoch from now() - (select min(look_at) from callback where look_at < now()))::float8 as callbacks,
+       extract(epoch from now() - make_interval(days => :days) - (
+           select min(waits.ended_at)
+             from store, lateral (select reservation.ended_at from reservation
+                                   where reservation.store_id = store.id and reservation.customer_name is not null
+                                     and reservation.ended_at < now() - make_interval(days => :days)
+                                   order by reservation.ended_at limit 1) waits))::float8 as people;
 
 -- name: workers
 -- How many workers were seen alive in the last half minute.

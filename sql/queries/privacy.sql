@@ -53,26 +53,49 @@ update idempotency i
  where i.store_id = :store and i.body like '{"id":"%'
    and r.store_id = :store and r.id = any (:ids::uuid[]) and r.id::text = substring(i.body from 8 for 36);
 
+-- name: forget_delegate
+-- Nothing of the delegate is left of these reservations; the customer's is.
+update reservation set delegate_name = null, delegate_phone = null
+ where store_id = :store and id = any (:ids::uuid[]);
+
+-- name: forget_delegate_addresses
+-- Nor of the messages to them; what waits to be sent goes nowhere.
+update notification set address = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and person = 'delegate' and address is not null;
+
+-- name: forget_delegate_replies
+-- Nor of what they wrote back.
+update reply set body = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and person = 'delegate' and body is not null;
+
+-- name: forget_delegate_captured
+-- Nor of those that were captured.
+delete from captured_message
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and recipient = :phone;
+
 -- name: of_person
 -- The reservations of an order, a customer, an e-mail address (by how it begins, sealed) or a phone, in these stores
--- (null: all), the newest first; each branch is one look into an index, but the phone's.
-select p.store_id, p.id, p.order_ref, p.state, p.customer_name is null as forgotten, p.ended_at is not null as ended
-  from (select store_id, id, order_ref, state, customer_name, ended_at from reservation where order_ref = :order_ref
+-- (null: all), the newest first; as whose they are theirs: the customer's, or the delegate's, whose phone is sealed.
+select p.store_id, p.id, p.order_ref, p.state, p.person
+  from (select store_id, id, order_ref, state, 'customer' as person from reservation where order_ref = :order_ref
         union all
-        select store_id, id, order_ref, state, customer_name, ended_at from reservation where customer_ref = :customer_ref
+        select store_id, id, order_ref, state, 'customer' from reservation where customer_ref = :customer_ref
         union all
-        select store_id, id, order_ref, state, customer_name, ended_at from reservation
+        select store_id, id, order_ref, state, 'customer' from reservation
          where email is not null and left(email, 21) = any (:emails::text[])
         union all
-        select store_id, id, order_ref, state, customer_name, ended_at from reservation
-         where :phone::text is not null and phone = :phone) p
+        select store_id, id, order_ref, state, 'customer' from reservation
+         where :phone::text is not null and phone = :phone
+        union all
+        select store_id, id, order_ref, state, 'delegate' from reservation
+         where delegate_phone is not null and left(delegate_phone, 21) = any (:phones::text[]) and phone is distinct from :phone) p
  where :stores::text[] is null or p.store_id = any (:stores::text[])
  order by p.id desc
  limit :limit;
 
 -- name: lock
--- These reservations, each kept until the transaction ends: whether it has ended.
-select id, ended_at is not null as ended
+-- These reservations, each kept until the transaction ends: whether it has ended, or its people were forgotten already.
+select id, ended_at is not null or customer_name is null as ended
   from reservation
  where store_id = :store and id = any (:ids::uuid[])
  order by id for update;

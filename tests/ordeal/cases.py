@@ -279,6 +279,7 @@ CASES = (
         "pickup codes guessed, by one device and by twenty",
         (ATTEMPTS, "test_ten_wrong_pickup_codes_stop_a_device_until_the_window_is_over"),
         (ATTEMPTS, "test_many_guesses_at_once_are_counted_each"),
+        (ATTEMPTS, "test_codes_are_not_tried_out_by_searching_and_what_is_no_code_is_searched_as_ever"),
         (ATTEMPTS, "test_attempts_whose_process_died_stop_nobody_for_long"),
         (ATTEMPTS, "test_twenty_devices_that_guess_raise_their_store_s_alarm"),
         (ATTEMPTS, "test_ten_thousand_guesses_by_one_device_are_ten"),

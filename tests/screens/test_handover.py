@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, ViewportSize, expect
 
+from service import codes
 from service.database import Pool
 from tests.screens import counters
 from tests.screens.conftest import PHONE, Screens, Served, axe
@@ -334,3 +335,21 @@ async def test_a_refusal_is_said_in_the_language_of_the_counter(
     await page.get_by_role("button", name="Par SMS").click()
     await expect(page.get_by_test_id("notice")).to_contain_text("Refusé : Il n’y a pas de message pour cette commande")
     await became(shop, ready, "ready")
+
+
+async def test_a_tablet_that_tried_too_many_codes_says_so_and_opens_what_it_knows_by_itself(
+    shop: Shop, screens: Screens, tablets: Counters
+) -> None:
+    screens.forgive("429")
+    await shop.stock("tea", 3)
+    order = await shop.ready("tea", 1)
+    page = await tablets.open()
+    await expect(lane(page, "ready")).to_have_count(1)
+    await shop.pool.execute(
+        "insert into attempt (store_id, kind, subject, failed_at, under_way)"
+        " select 'lyon', 'pickup_code', 'device:' || id, array_fill(now(), array[10]), '{}' from device"
+    )
+    await scan(page, codes.new_code())
+    await expect(page.get_by_test_id("notice")).to_contain_text("Trop d’essais avec de mauvais codes")
+    await scan(page, order["pickup_code"])
+    await expect(panel(page)).to_contain_text(order["order_ref"])

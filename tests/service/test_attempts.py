@@ -54,6 +54,26 @@ async def test_ten_wrong_pickup_codes_stop_a_device_until_the_window_is_over(
     assert (await collect(other, order, order["pickup_code"])).json["applied"] is False
 
 
+async def test_codes_are_not_tried_out_by_searching_and_what_is_no_code_is_searched_as_ever(
+    api: Api, shop: Shop
+) -> None:
+    await shop.stock("tea", 9)
+    order = await shop.ready("tea", 1, order_ref="222222")  # which could be a code, as one in 23 could
+    device, right = await pair(api), order["pickup_code"]
+
+    async def search(q: str) -> Told:
+        return await device.ask("POST", "/v1/stores/lyon/reservations/search", {"q": q})
+
+    for honest in (right, order["pickup_url"].rpartition("/")[2], "222222", "Camille", right[:5], "nobody"):
+        assert {(await search(honest)).status for _ in range(11)} == {200}, honest
+    token = "2" * codes.TOKEN_LENGTH
+    told = [await search(q) for q in [token] * 5 + [another(right) for _ in range(7)]]
+    assert [one.status for one in told] == [200] * 10 + [429] * 2
+    assert all(one.json["items"] == [] for one in told[:10])
+    assert ((await search(right)).json["code"], (await search("Camille")).status) == ("too_many_attempts", 200)
+    assert (await collect(device, order, right)).status == 429
+
+
 async def test_many_guesses_at_once_are_counted_each(api: Api, shop: Shop) -> None:
     await shop.stock("tea", 9)
     order = await shop.ready("tea", 1)

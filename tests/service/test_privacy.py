@@ -12,7 +12,7 @@ from service import clocks, privacy, resealing, sendings, survey
 from service.callers import Caller, Scope
 from service.database import transaction
 from service.errors import WrongState
-from service.models.privacy import Erased, PersonBody
+from service.models.privacy import Erased, Exported, PersonBody
 from service.models.survey import SurveyBody
 from service.opt_outs import OptOuts
 from service.sealing import MARK, Sealer
@@ -158,6 +158,44 @@ async def test_who_asks_is_forgotten_at_once_and_others_are_not(
     assert other["customer"]["name"] in left
     again = await erase(shop, **by)
     assert again == (told if "order_ref" in by else Erased(erased=[], waiting=[]))
+
+
+async def test_words_written_after_somebody_was_forgotten_are_not_kept(shop: Shop, postgres: Postgres) -> None:
+    await shop.stock("tea", 5)
+    done = await shop.collected("tea", 1, order_ref="A1", **PEOPLE)
+    await erase(shop, order_ref="A1")
+    back = await shop.take("undo", done, reason="Zoé Canari forgot her bag")
+    await shop.collect(back, checked_by="carte de Zoé Canari")
+    assert [word for word in CANARIES if word in await dump(postgres)] == []
+    await shop.pool.execute("update reservation set checked_by = 'carte de Zoé'")  # of before this was so
+    assert len((await erase(shop, order_ref="A1")).erased) == 1
+    assert await shop.pool.fetchval("select checked_by from reservation") is None
+
+
+async def test_a_delegate_is_told_and_forgotten_and_the_customer_stays(shop: Shop, postgres: Postgres) -> None:
+    await shop.stock("tea", 5)
+    ready = await shop.ready("tea", 1, key="k1", **PEOPLE)
+    await relay(shop)
+    id, phone = UUID(ready["id"]), PEOPLE["delegate"]["phone"]
+    await shop.pool.execute(
+        "insert into reply (store_id, id, reservation_id, channel, person, body)"
+        " select 'lyon', new_id(), $1, 'sms', p, $2 from unnest(array['customer', 'delegate']) p",
+        *(id, shop.links.sealer.close("note", "Merci", id)),
+    )
+    async with transaction(shop.pool) as db:
+        told = await privacy.export(db, PersonBody(phone=phone), caller=ADMIN, links=shop.links)
+    [known] = Exported.model_validate_json(told).items
+    assert known.reservation.delegate is not None
+    assert (known.reservation.delegate.phone, {one.person for one in known.replies}) == (phone, {"delegate"})
+    assert {one.person for one in known.messages} == {"delegate"}
+    assert [word for word in ("Zoé", "zoe@", "980077", "Sonnez", ready["pickup_code"]) if word in told] == []
+    assert [one.id for one in (await erase(shop, phone=phone)).erased] == [id]
+    assert await shop.pool.fetchval("select coalesce(delegate_name, delegate_phone) from reservation") is None
+    for left in ("notification where address is not null", "reply where body is not null"):
+        assert {row["person"] for row in await shop.pool.fetch(f"select person from {left}")} == {"customer"}
+    kept = await shop.hold("tea", 1, key="k1", order_ref=ready["order_ref"], **PEOPLE)
+    assert (kept["customer"]["name"], kept["delegate"]) == ("Zoé Canari", None)
+    assert await erase(shop, phone=phone) == Erased(erased=[], waiting=[])
 
 
 async def test_an_open_order_is_forgotten_after_its_end(shop: Shop) -> None:

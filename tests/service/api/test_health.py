@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from demo.servers import Valkey
 from service import migrations
 from service.database import Pool, open_pool
+from service.models.health import OldestUndone
 from tests.service.api.conftest import Api, serve
 from tests.shop import Shop, settings_for
 
@@ -60,7 +61,7 @@ async def test_it_is_alive_and_ready(api: Api) -> None:
     assert told.json["ready"] is True
     assert told.json["migration"] == told.json["migration_wanted"] == migrations.newest()
     assert told.json["redis"] == "not configured"
-    assert told.json["oldest_undone_seconds"] == {"events": 0, "notifications": 0, "deliveries": 0, "holds": 0}
+    assert told.json["oldest_undone_seconds"] == dict.fromkeys(OldestUndone.model_fields, 0)
 
 
 async def test_a_missing_migration_is_not_ready(api: Api, pool: Pool) -> None:
@@ -100,7 +101,25 @@ async def test_undone_work_is_told_by_its_age(api: Api, shop: Shop) -> None:
     await shop.pool.execute(
         "update reservation set hold_expires_at = now() - interval '50 seconds' where id = $1", held["id"]
     )
+    ready, asked, done = await shop.ready("tea", 1), await shop.hold("tea", 1), await shop.collected("tea", 1)
+    await shop.pool.execute(
+        "update reservation set collect_by = now() - interval '400 seconds' where id = $1", ready["id"]
+    )
+    await shop.take("pick", await shop.confirm(asked))
+    await shop.pool.execute(
+        "update reservation set answer_by = now() - interval '300 seconds' where id = $1",
+        asked["id"],
+    )
+    await shop.pool.execute(
+        "update reservation set ended_at = now() - interval '30 days 200 seconds' where id = $1", done["id"]
+    )
+    await shop.pool.execute(
+        "insert into callback (provider, event_id, query, body, look_at)"
+        " values ('p', 'e', '', '', now() - interval '100 seconds')"
+    )
     undone = (await api.get("/readyz", key="")).json["oldest_undone_seconds"]
+    late = [undone[what] for what in ("lapses", "answers", "people", "callbacks")]
+    assert late == pytest.approx([400, 300, 200, 100], abs=50)
     assert undone["events"] == pytest.approx(100, abs=5)
     assert undone["holds"] == pytest.approx(50, abs=5)
     assert undone["notifications"] == 0
@@ -187,7 +206,7 @@ async def test_numbers_are_counted_by_route_never_by_path(api: Api, shop: Shop) 
     opened = {one.labels["what"]: one.value for one in families["comptoir_open_reservations"].samples}
     assert opened == {"held": 1}
     undone = {one.labels["what"] for one in families["comptoir_oldest_undone_seconds"].samples}
-    assert undone == {"events", "notifications", "deliveries", "holds"}
+    assert undone == OldestUndone.model_fields.keys()
     assert families["comptoir_database_up"].samples[0].value == 1
     assert "comptoir_request_seconds" in families
     assert "comptoir_database_connections" in families

@@ -17,7 +17,7 @@ export const sheet = signal(null); // what is asked about it: shelve, partial, r
 export const query = signal("");
 export const hits = signal(null); // null: nobody searches
 export const searching = signal(false);
-export const unanswered = signal(false); // the service was asked, and did not say
+export const unanswered = signal(null); // the service was asked and did not answer: what is said of that
 export const notice = signal(null); // {kind: bad | news, text, at}
 export const given = signal(null); // the handover that can be taken back at a touch, until the next deed: {text, done, at}
 export const room = signal("counter");
@@ -79,7 +79,9 @@ export async function scanned(text, at = performance.now()) {
   await search(said);
   if (hits.value?.length === 1) return opened(hits.value[0], exact ? said : null, at);
   if (hits.value === null || hits.value.length) return undefined;
-  return refuse(unanswered.value ? "no_answer" : exact ? "unknown_code" : "unknown_scan", { text: said.value });
+  if (!unanswered.value) return refuse(exact ? "unknown_code" : "unknown_scan", { text: said.value });
+  play("wrong");
+  return tell("bad", unanswered.value);
 }
 
 const PAUSE = 1500; // milliseconds: sooner, it is the scanner that sees the same code once more
@@ -144,7 +146,7 @@ let searches = 0;
 // What the device finds by itself at once, and then what the service finds besides.
 export async function search(said = recognise(query.value)) {
   const mine = ++searches;
-  unanswered.value = false;
+  unanswered.value = null;
   if (!said.value) return void (hits.value = null);
   hits.value = find(said);
   if (said.kind === "misread" || said.value.length < 2) return;
@@ -157,7 +159,8 @@ export async function search(said = recognise(query.value)) {
     hits.value = [...hits.value, ...items.filter((card) => !known.has(card.id))].map((card) => shown.value.get(card.id) ?? card);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
-    if (mine === searches) unanswered.value = true;
+    const stopped = error.problem?.code === "too_many_attempts";
+    if (mine === searches) unanswered.value = stopped ? why(error.problem, error.status) : say("no_answer", { text: said.value });
   } finally {
     if (mine === searches) searching.value = false;
   }

@@ -101,7 +101,7 @@ export function Hits() {
   return html`<section class="hits" aria-labelledby="hits" data-testid="hits">
     <h2 id="hits" role="status">${searching.value && !found.length ? say("searching") : say("found", { count: found.length })}</h2>
     ${found.length > 0 ? html`<ul>${found.map((card) => html`<${Hit} key=${card.id} card=${card} how=${card.pickup_code === how?.code ? how : null} />`)}</ul>`
-      : !searching.value && html`<p class="empty">${unanswered.value ? say("no_answer", { text: query.value }) : say("found_nothing")}</p>`}
+      : !searching.value && html`<p class="empty">${unanswered.value ?? say("found_nothing")}</p>`}
   </section>`;
 }
 
