@@ -101,14 +101,18 @@ async def scan(page: Page, text: str, *, late: float = 0, at: float | None = Non
     keyboard is American: what that lacks it would paste. `late`: seconds until a busy tablet hears of the next key,
     however fast they came. `at`: when the scanner read it, in seconds since 1970, if that was not just now.
     """
-    keys = await page.context.new_cdp_session(page)
     pressed: list[dict[str, Any]] = [{"key": symbol, "text": symbol} for symbol in text]
     pressed.append({"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13})
-    began = (at or time.time()) - len(pressed) * SCANNER
+    await press(page, pressed, began=(at or time.time()) - len(pressed) * SCANNER, apart=SCANNER, late=late)
+
+
+async def press(page: Page, pressed: list[dict[str, Any]], *, began: float, apart: float, late: float = 0) -> None:
+    """Press keys, each `apart` seconds after the one before, however late a busy tablet hears of them."""
+    keys = await page.context.new_cdp_session(page)
     sent = []
     for place, key in enumerate(pressed):
         for kind in ("keyDown", "keyUp"):
-            moment = {"type": kind, "timestamp": began + place * SCANNER}
+            moment = {"type": kind, "timestamp": began + place * apart}
             sent.append(asyncio.create_task(keys.send("Input.dispatchKeyEvent", {**key, **moment})))
         await asyncio.sleep(late)
     await asyncio.gather(*sent)
