@@ -1,5 +1,6 @@
 """Picking in a real Chromium, on a phone: one walk for all orders, scan by scan."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from service.messages.spelling import Language
 from service.screens import counter, rendering
 from tests.screens import counters
 from tests.screens.conftest import PHONE, Screens, Served, axe
-from tests.screens.counters import AZERTY, Counters, became, heard, scan
+from tests.screens.counters import AZERTY, Counters, became, heard, scan, tap
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -177,6 +178,21 @@ async def test_what_nobody_collected_is_scanned_back_to_its_shelf(shop: Shop, ta
     await expect(page.get_by_test_id("put-back")).to_have_count(0)
     await expect(page.locator(".live .count")).to_have_count(0)
     assert await shop.pool.fetchval("select put_back_at is not null from reservation")
+
+
+async def test_a_double_tap_puts_back_one_order_and_leaves_the_next_alone(shop: Shop, tablets: Counters) -> None:
+    await shelves(shop)
+    for _ in range(2):
+        await shop.take("lapse", await shop.ready("tea", 1))
+    page = await tablets.open("/counter#returns")
+    buttons = page.get_by_test_id("put-back")
+    await expect(buttons).to_have_count(2)
+    began = time.time()
+    for moment, left in ((0, 1), (0.2, 1), (0.6, 0)):
+        await tap(page, buttons.first, at=began + moment)
+        await expect(buttons).to_have_count(left)
+        await expect(page.locator(".live .count")).to_have_count(0)
+        assert await shop.pool.fetchval("select count(*) from reservation where put_back_at is null") == left
 
 
 async def test_the_camera_reads_where_there_is_no_scanner(shop: Shop, tablets: Counters) -> None:

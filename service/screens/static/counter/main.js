@@ -24,6 +24,7 @@ import * as session from "./session.js";
 import { keepShell, wasRenewed } from "./shell.js";
 import * as sounds from "./sounds.js";
 import { connection, listen, stop } from "./stream.js";
+import * as touches from "./touches.js";
 import { say } from "./words.js";
 
 const INSISTS = 20_000; // milliseconds between two chimes while somebody waits
@@ -190,6 +191,7 @@ async function begin() {
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
   keys.start({ scanned: (text, fast, at) => heard(fast ? mended(text) : text, at), pressed, held, typed });
   document.addEventListener("keydown", moved);
+  touches.start();
   if (wasRenewed()) void openCounter({ whole: false });
   render(html`<${App} />`, document.getElementById("app"));
   insist();

@@ -1,22 +1,15 @@
 // What has just happened, at the foot of the screen: a handover that can be taken back, and what went wrong.
 
-import { html, Sign, useEffect, useState } from "./dom.js";
+import { html, Sign } from "./dom.js";
 import { called } from "./cards.js";
 import { given, notice, undo, waiting } from "./deeds.js";
 import { say } from "./words.js";
 
-const SETTLES = 500; // milliseconds in which the second of two touches was meant for what was here before
-
 function Notice({ kind, text, done, close }) {
-  const [settled, setSettled] = useState(false);
-  useEffect(() => {
-    const soon = setTimeout(() => setSettled(true), SETTLES);
-    return () => clearTimeout(soon);
-  }, []);
   return html`<div class=${`notice ${kind}`} role=${kind === "bad" ? "alert" : "status"} data-testid="notice">
     <${Sign} name=${kind === "bad" ? "warning" : "check"} /><p>${text}</p>
-    ${done && html`<button class="button big" data-testid="undo" disabled=${!settled} onClick=${() => undo(done)}><${Sign} name="back" />${say("undo")}</button>`}
-    <button class="round" aria-label=${say("close")} disabled=${!settled} onClick=${close}><${Sign} name="close" /></button>
+    ${done && html`<button class="button big" data-testid="undo" onClick=${() => undo(done)}><${Sign} name="back" />${say("undo")}</button>`}
+    <button class="round" aria-label=${say("close")} onClick=${close}><${Sign} name="close" /></button>
   </div>`;
 }
 

@@ -154,7 +154,7 @@ export function Panel() {
       <${Lines} card=${card} />
       ${sheet.value ? html`<${Sheet} card=${card} />` : html`<${More} card=${card} /><${Details} card=${card} key=${card.id} />`}
     </div>
-    ${!sheet.value && html`<footer><${Next} card=${card} /></footer>`}
+    ${!sheet.value && html`<footer><${Next} key=${card.state} card=${card} /></footer>`}
     <p class="visually-hidden" role="status">${fullName(card)}, ${stateName(card)}</p>
   </aside>`;
 }
