@@ -146,6 +146,8 @@ async def test_a_shelf_is_scanned_and_a_customers_code_is_none(shop: Shop, table
     await expect(page.get_by_test_id("sheet")).to_be_visible()
     await page.get_by_test_id("shelf").fill("")
     await scan(page, "B-C")  # by a scanner whose layout is right
+    await expect(page.get_by_test_id("notice")).to_contain_text("Nouvelle étagère : B-C ?")
+    await page.get_by_test_id("sheet-done").click()
     await became(shop, order, "ready")
     await expect(lane(page, "ready")).to_contain_text("B-C")
 
@@ -159,6 +161,8 @@ async def test_a_shelf_is_read_as_it_is_called_whatever_the_layout(shop: Shop, t
     await page.get_by_test_id("shelve").click()
     await expect(page.get_by_test_id("shelf")).to_be_visible()
     await scan(page, shelf.translate(AZERTY))
+    await expect(page.get_by_test_id("shelf")).to_have_value(shelf)
+    await page.get_by_test_id("sheet-done").click()
     await became(shop, order, "ready")
     assert await shop.pool.fetchval("select shelf from reservation") == shelf
 

@@ -7,6 +7,7 @@ import { isShelf, repairAll, repairDigits } from "./codes.js";
 import { pick, shelve } from "./deeds.js";
 import { keep, read } from "./keeping.js";
 import { device } from "./session.js";
+import { isKnown } from "./shelves.js";
 import { play } from "./sounds.js";
 import { say } from "./words.js";
 
@@ -15,6 +16,7 @@ export const unread = signal(false); // the service did not say what there is to
 export const fetched = signal({}); // "order sku" → {found, reason?}: how many are in the basket; a reason ends the search
 export const last = signal(null); // what the last scan meant: {good, text, more}
 export const placing = signal(null); // the order that waits for its shelf
+export const shelf = signal(""); // its name, as far as it was typed or read
 export const bags = signal(1); // how many it fills
 export const asking = signal(null); // the line of which something is missing
 
@@ -94,11 +96,11 @@ export function becomes(order) {
   return order.card ? outcome(order.card, (line) => (picked(line.sku) ? found(picked(line.sku)) : claim(line))) : "ready_all";
 }
 
-// What a scanner read: a shelf where one is asked for, else an item. A wrong one is loud.
+// What a scanner read: a shelf where one is asked for, else an item. A wrong one is loud. True where an order was placed.
 export function scanned(text) {
   const word = text.trim();
   const stop = itemOf(word) ?? itemOf(repairDigits(word)) ?? itemOf(repairAll(word));
-  if (placing.value && !stop) return placeAt(word);
+  if (placing.value && !stop) return placeAt(word, isKnown);
   const line = stop?.lines.find((one) => !ended(one));
   if (!line) return wrong(stop ? say("enough_of", { name: stop.name }) : say("wrong_item"), stop ? "" : word);
   const next = found(line) + 1;
@@ -106,14 +108,21 @@ export function scanned(text) {
   play(placing.value === line.reservation ? "done" : "ok");
   const card = shown.value.get(line.reservation);
   last.value = { good: true, text: line.name, more: say("for_order", { name: card ? called(card) : line.order_ref, found: next, of: line.quantity }), at: Date.now() };
+  return false;
 }
 
-// What was read or typed as the name of the shelf on which the order is put.
-export function placeAt(word) {
+// What was read or typed as the name of the shelf on which the order is put. `isMeant`: false of a name that is asked about.
+export function placeAt(word, isMeant = () => true) {
   const order = orders.value.find((one) => one.id === placing.value);
   if (order && becomes(order) === "short_cancels") return wrong(say("place_cancels"), "");
   if (!word) return wrong(say("say_shelf"), "");
-  return isShelf(word) ? void place(word, bags.value) : wrong(say("not_a_shelf"), "");
+  if (!isShelf(word)) return wrong(say("not_a_shelf"), "");
+  if (!isMeant(word)) {
+    shelf.value = word.slice(0, 32);
+    return wrong(say("new_shelf", { shelf: shelf.value }), say("new_shelf_hint"));
+  }
+  void place(word, bags.value);
+  return true;
 }
 
 function itemOf(word) {
@@ -127,17 +136,18 @@ export function wrong(text, more) {
   play("wrong");
   navigator.vibrate?.([200, 80, 200]);
   last.value = { good: false, text, more, at: Date.now() };
+  return false;
 }
 
 // The order is on its shelf, with what was found.
-export async function place(shelf, full) {
+export async function place(name, full) {
   const order = orders.value.find((one) => one.id === placing.value);
   const card = order && (told.value.get(order.id) ?? order.card);
   if (!card) return void (placing.value = null);
   const short = order.lines.filter((line) => found(line) < line.quantity);
   const said = short.map((line) => ({ sku: line.sku, found: found(line), reason: fetched.value[at(line)]?.reason ?? "not_found" }));
   placing.value = null;
-  const text = await shelve(shown.value.get(card.id) ?? card, { shelf: shelf.slice(0, 32), bags: full, lines: said });
+  const text = await shelve(shown.value.get(card.id) ?? card, { shelf: name.slice(0, 32), bags: full, lines: said });
   last.value = { good: true, text, more: "", at: Date.now() };
 }
 

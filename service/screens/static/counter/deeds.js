@@ -8,6 +8,7 @@ import { isShelf, recognise } from "./codes.js";
 import { keep, read } from "./keeping.js";
 import { act, once, withdraw } from "./outbox.js";
 import { device } from "./session.js";
+import { used } from "./shelves.js";
 import { play } from "./sounds.js";
 import { say, why } from "./words.js";
 
@@ -76,7 +77,9 @@ export async function scanned(text, at = performance.now()) {
   const [found, more] = find(said);
   if (found && (exact || !more)) return opened(found, exact ? said : null, at);
   query.value = said.value;
+  const mine = searches + 1;
   await search(said);
+  if (mine !== searches) return undefined; // something else was read meanwhile
   if (hits.value?.length === 1) return opened(hits.value[0], exact ? said : null, at);
   if (hits.value === null || hits.value.length) return undefined;
   if (!unanswered.value) return refuse(exact ? "unknown_code" : "unknown_scan", { text: said.value });
@@ -231,6 +234,7 @@ async function putAway(card, { shelf, bags, lines }) {
   await pick(card);
   const body = { ...(shelf ? { shelf } : {}), ...(bags ? { bags } : {}), ...(lines?.length ? { lines } : {}) };
   await act("shelve", card, body, { match: lines?.length ? card.version : null });
+  if (shelf) used(shelf);
   play("done");
   sheet.value = null;
   const { state } = latest(card);

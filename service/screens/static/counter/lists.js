@@ -68,13 +68,12 @@ export function Past() {
   </section>`;
 }
 
-export const returning = signal(null); // told of every scan while the returns are shown
+const returning = signal(null); // what was listed last, also while what is typed hides it
 
 export function Returns() {
   const { cards, unread } = useListed("put-back");
   const left = cards?.filter((card) => !card.put_back_at) ?? null;
   returning.value = left;
-  useEffect(() => () => (returning.value = null), []);
   return html`<section class="hits" aria-labelledby="returns"><h2 id="returns">${say("room_returns")} <small>${say("returns_hint")}</small></h2>
     <${Nothing} cards=${left} unread=${unread} name="nothing_to_return" />
     ${left?.length > 0 && html`<ul>${left.map((card) => html`<${Row} key=${card.id} card=${card}>
@@ -93,7 +92,7 @@ async function putBack(card) {
 export function scannedReturn(text) {
   const said = recognise(text);
   const card = said.kind === "code" && returning.value?.find((one) => one.pickup_code === said.value);
-  if (!card) return false;
+  if (!card || shown.value.get(card.id)?.put_back_at) return false;
   void putBack(card);
   return true;
 }

@@ -19,9 +19,11 @@ import { Notices } from "./notices.js";
 import * as outbox from "./outbox.js";
 import { Panel } from "./panel.js";
 import { Picking } from "./picking.js";
+import { DONE, echoes, isEcho, TWICE } from "./reads.js";
 import * as replies from "./replies.js";
 import * as session from "./session.js";
 import { keepShell, wasRenewed } from "./shell.js";
+import * as shelves from "./shelves.js";
 import * as sounds from "./sounds.js";
 import { connection, listen, stop } from "./stream.js";
 import * as touches from "./touches.js";
@@ -76,18 +78,24 @@ function App() {
 function heard(text, at) {
   if (!opened.value) void openCounter({ whole: false });
   if (!session.device.value) return undefined;
-  if (room.value === "picking") return basket.scanned(text);
+  if (isEcho(text, at)) return undefined;
+  if (room.value === "picking") return echoes(basket.scanned(text) ? DONE : TWICE);
   if (sheet.value === "shelve" && document.querySelector("input[name=shelf]")) return fillShelf(text);
-  return room.value === "returns" && scannedReturn(text) ? undefined : void scanned(text, at);
+  return room.value === "returns" && scannedReturn(text) ? echoes(DONE) : void scanned(text, at);
 }
 
 function fillShelf(text) {
-  if (refusesShelf(text)) return;
+  if (refusesShelf(text)) return undefined;
   const field = document.querySelector("input[name=shelf]");
   field.value = text.trim().slice(0, 32);
   field.dispatchEvent(new Event("input", { bubbles: true }));
+  echoes(DONE);
+  if (!shelves.isKnown(field.value)) {
+    sounds.play("wrong");
+    return tell("bad", `${say("new_shelf", { shelf: field.value })} ${say("new_shelf_hint")}`);
+  }
   sounds.play("ok");
-  setTimeout(() => field.form.requestSubmit(), 0);
+  return void setTimeout(() => field.form.requestSubmit(), 0);
 }
 
 const PRESSED = {
@@ -97,7 +105,7 @@ const PRESSED = {
 
 // With Alt, for a letter alone may be the beginning of a name: what is done to the open order.
 const HELD = {
-  r: (card) => card.state === "ready" && (proof.value ? void handOver(card, proof.value) : (sheet.value = "recognise")),
+  r: (card) => card.state === "ready" && (!proof.value ? (sheet.value = "recognise") : card.amount_due > 0 ? document.querySelector("[data-testid=hand-over]")?.focus() : void handOver(card, proof.value)),
   p: (card) => card.pickup_code && isOpen(card) && labels.printLabel(card),
 };
 
@@ -187,7 +195,7 @@ async function begin() {
   readAddress();
   window.addEventListener("popstate", readAddress);
   await session.begin();
-  await Promise.all([sounds.start(), labels.start(), remember(), basket.start(), replies.start()]);
+  await Promise.all([sounds.start(), labels.start(), remember(), basket.start(), shelves.start(), replies.start()]);
   keys.shortcuts.value = (await read("shortcuts")) ?? true;
   keys.start({ scanned: (text, fast, at) => heard(fast ? mended(text) : text, at), pressed, held, typed });
   document.addEventListener("keydown", moved);

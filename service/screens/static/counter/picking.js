@@ -1,7 +1,7 @@
 // Préparation, on a phone held upright: walk the shelves once for all orders, scan to tick, put each order on its shelf.
 
 import { html, Sign, useEffect, useState } from "./dom.js";
-import { asking, bags, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placeAt, placing, refresh, scanned, set, stops, touched, unread } from "./basket.js";
+import { asking, bags, becomes, correct, ended, fetched, found, lacking, last, lines, orders, place, placeAt, placing, refresh, scanned, set, shelf, stops, touched, unread } from "./basket.js";
 import { CameraButton, Finder, looking } from "./camera.js";
 import { called, lateness, shown, told } from "./cards.js";
 import { tell } from "./deeds.js";
@@ -57,19 +57,18 @@ export function Dialog({ title, shut, children }) {
 
 function Placing() {
   const order = orders.value.find((one) => one.id === placing.value);
-  const [shelf, setShelf] = useState("");
-  useEffect(() => void (bags.value = 1), []);
+  useEffect(() => void ([bags.value, shelf.value] = [1, ""]), []);
   if (!order) return null;
   const what = becomes(order);
   const cancels = what === "short_cancels";
   const done = (event) => {
     event.preventDefault();
-    void (cancels ? place("") : placeAt(shelf.trim()));
+    void (cancels ? place("") : placeAt(shelf.value.trim()));
   };
   const name = order.card ? called(order.card) : order.lines[0].order_ref;
   return html`<section class="placing" aria-labelledby="placing" data-testid="placing"><h2 id="placing">${cancels ? name : say("place_it", { name })}</h2>
     <p>${say(cancels ? "place_cancels" : "place_hint")}</p><form onSubmit=${done}>
-      ${!cancels && html`<div class="scannable"><label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} /></label>${!looking.value && html`<${CameraButton} />`}</div>
+      ${!cancels && html`<div class="scannable"><label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf.value} onInput=${(event) => (shelf.value = event.target.value)} /></label>${!looking.value && html`<${CameraButton} />`}</div>
       <div class="row"><span>${say("bags_how_many")}</span><${Stepper} value=${bags.value} least=${1} most=${99} label=${say("bags_how_many")} change=${(count) => (bags.value = count)} /></div>`}
       <p class="buttons"><button class=${`button big ${cancels ? "danger" : ""}`} data-testid="place">${say(what)}</button><button type="button" class="button quiet" onClick=${() => (placing.value = null)}>${say("later")}</button></p></form></section>`;
 }

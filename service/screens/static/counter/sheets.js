@@ -8,7 +8,7 @@ import { atOnce, handOver, isAsked, proof, refusesShelf, sheet, shelve, simply }
 import { device } from "./session.js";
 import { say, when } from "./words.js";
 import { now } from "./clock.js";
-import { keep, read } from "./keeping.js";
+import { latest } from "./shelves.js";
 
 export const REASONS = ["not_found", "damaged", "sold"];
 
@@ -48,19 +48,16 @@ function Shelve({ card }) {
   const [bags, setBags] = useState(card.bags ?? 1);
   const [short, setShort] = useState({});
   const [asks, setAsks] = useState(false);
-  const [latest, setLatest] = useState([]);
-  useEffect(() => void read("shelves").then((found) => setLatest(found ?? [])), []);
   const missing = lines.filter((line) => short[line.sku]?.found < claim(line));
   const becomes = outcome(card, (line) => short[line.sku]?.found ?? claim(line));
   const done = () => {
     const name = shelf.trim();
     if (refusesShelf(name)) return;
-    if (name) void keep("shelves", [name, ...latest.filter((one) => one !== name)].slice(0, 6));
     void shelve(card, { shelf: name, bags, lines: missing.map((line) => ({ sku: line.sku, found: short[line.sku].found, reason: short[line.sku].reason })) });
   };
   return html`<${Frame} title=${say("where_is_it")} submit=${done} done=${say(becomes)} danger=${becomes === "short_cancels"}>
     <div class="scannable"><label class="field">${say("shelf")}<input name="shelf" maxlength="32" autocomplete="off" value=${shelf} onInput=${(event) => setShelf(event.target.value)} data-testid="shelf" /></label><${CameraButton} /></div>
-    ${latest.length > 0 && html`<ul class="suggestions">${latest.map((name) => html`<li key=${name}><button type="button" class="button quiet" onClick=${() => setShelf(name)}>${name}</button></li>`)}</ul>`}
+    ${latest.value.length > 0 && html`<ul class="suggestions">${latest.value.map((name) => html`<li key=${name}><button type="button" class="button quiet" onClick=${() => setShelf(name)}>${name}</button></li>`)}</ul>`}
     <div class="row"><span id="bags">${say("bags_how_many")}</span><${Stepper} value=${bags} least=${1} most=${99} label=${say("bags_how_many")} change=${setBags} /></div>
     ${asks ? html`<ul class="shorts">${lines.map((line) => html`<${Short} key=${line.sku} line=${line} said=${short[line.sku]} change=${(said) => setShort({ ...short, [line.sku]: said })} />`)}</ul>`
       : html`<button type="button" class="button quiet" data-testid="something-missing" onClick=${() => setAsks(true)}>${say("something_missing")}</button>`}
