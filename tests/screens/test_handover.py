@@ -168,7 +168,7 @@ async def test_a_handover_that_was_never_sent_is_taken_back_here(
     await page.route("**/collect", lambda route: route.abort())
     for order in (before, ready):
         await scan(page, order["pickup_code"])
-        await page.get_by_test_id("hand-over").click()
+        await page.get_by_test_id("hand-over").press("Enter")
         await expect(page.get_by_test_id("undo")).to_be_visible()
     await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
     await page.get_by_test_id("undo").click()
@@ -353,3 +353,16 @@ async def test_a_tablet_that_tried_too_many_codes_says_so_and_opens_what_it_know
     await expect(page.get_by_test_id("notice")).to_contain_text("Trop d’essais avec de mauvais codes")
     await scan(page, order["pickup_code"])
     await expect(panel(page)).to_contain_text(order["order_ref"])
+
+
+async def test_a_screen_at_double_size_loses_nothing(shop: Shop, tablets: Counters) -> None:
+    await shop.stock("tea", 1)
+    await shop.ready("tea", 1)
+    page = await tablets.open(
+        size={"width": 640, "height": 400}, forced_colors="active", reduced_motion="reduce", color_scheme="dark"
+    )
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await lane(page, "ready").click()
+    await page.get_by_test_id("act-partial").scroll_into_view_if_needed()
+    assert await page.get_by_test_id("hand-over").is_visible()
+    await axe(page, without=("color-contrast",))  # the colours are the system's
