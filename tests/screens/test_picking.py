@@ -60,6 +60,17 @@ async def refuses_as_a_shelf(page: Page, order: dict[str, Any]) -> None:
     await page.get_by_label("Étagère").fill("")
 
 
+async def takes_a_new_shelf_by_a_touch(page: Page) -> None:
+    """What is read is asked about where it names no shelf yet: it may be the label of another item."""
+    await scan(page, "1013807")  # the label of another item
+    await expect(page.get_by_test_id("last-scan")).to_contain_text("Nouvelle étagère : 1013807 ?")
+    assert (await heard(page))[-1] == "wrong"
+    await scan(page, "B-12")
+    await expect(page.get_by_label("Étagère")).to_have_value("B-12")
+    await page.get_by_test_id("place").click()
+    await expect(page.get_by_test_id("last-scan")).to_contain_text("étagère B-12")
+
+
 async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Shop, tablets: Counters) -> None:
     await shelves(shop)
     first = await shop.confirm(await shop.hold(("tea", 1), ("cup", 1)))
@@ -82,13 +93,7 @@ async def test_a_walk_ticks_by_scan_refuses_loudly_and_ends_on_a_shelf(shop: Sho
     await expect(page.get_by_test_id("placing")).to_contain_text("Camille D.")
     await refuses_as_a_shelf(page, second)
     await page.get_by_role("button", name="Un de plus").click()
-    await scan(page, "1013807")  # the label of another item
-    await expect(page.get_by_test_id("last-scan")).to_contain_text("Nouvelle étagère : 1013807 ?")
-    assert (await heard(page))[-1] == "wrong"
-    await scan(page, "B-12")
-    await expect(page.get_by_label("Étagère")).to_have_value("B-12")
-    await page.get_by_test_id("place").click()
-    await expect(page.get_by_test_id("last-scan")).to_contain_text("étagère B-12")
+    await takes_a_new_shelf_by_a_touch(page)
     await scan(page, TEA)
     await expect(page.get_by_test_id("placing")).to_contain_text("Noé P.")
     began = time.time()
