@@ -271,7 +271,7 @@ async def test_a_part_is_handed_over_by_the_code_that_was_read(shop: Shop, table
     await expect(page.get_by_test_id("sheet")).to_contain_text("Comment avez-vous reconnu")
     await scan(page, ready["pickup_code"])  # they found it
     await expect(page.get_by_test_id("sheet")).to_contain_text("Que prend le client")
-    await page.get_by_test_id("sheet-done").click()
+    await page.get_by_test_id("sheet-done").press("Enter")
     await became(shop, ready, "collected")
     assert await shop.pool.fetchval("select checked_by from reservation") == "code"
     assert await shop.pool.fetchval("select collected from reservation_line") == 1

@@ -155,7 +155,7 @@ async def test_an_order_that_two_tablets_handed_over_is_to_be_checked(
     await cut(away, served)
     for page in (away, other):
         await scan(page, ready["pickup_code"])
-        await page.get_by_test_id("hand-over").click()
+        await page.get_by_test_id("hand-over").press("Enter")
     await sent(other)
     await away.context.set_offline(False)
     await expect(away.get_by_test_id("conflict")).to_contain_text("deux remises")
@@ -220,7 +220,7 @@ async def test_a_tablet_whose_clock_is_wrong_tells_the_servers_time(
     for hours, order in zip((2, -2), others, strict=True):  # somebody sets it, or it sets itself
         await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=hours))
         await scan(page, order["pickup_code"])
-        await page.get_by_test_id("hand-over").click()
+        await page.get_by_test_id("hand-over").press("Enter")
         await became(shop, order, "collected")
         await sent(page)
         await expect(page.get_by_test_id("undo")).to_be_visible()
@@ -247,7 +247,7 @@ async def test_a_tablet_that_is_paired_anew_sends_what_it_did_before_and_hands_n
     await page.context.set_offline(True)
     for order in (undone, other):
         await scan(page, order["pickup_code"])
-        await page.get_by_test_id("hand-over").click()
+        await page.get_by_test_id("hand-over").press("Enter")
     await expect(page.locator(".live .count")).to_contain_text("2 à envoyer")
     await page.wait_for_function(
         f"async () => (await (await import({FILES} + 'keeping.js')).all('outbox'))[0].attempts > 0"
@@ -314,7 +314,7 @@ async def test_an_order_that_the_service_fails_at_holds_up_no_other_and_is_shown
     await page.route(f"**/{failing['id']}/collect", lambda route: route.fulfill(status=500, body="{}"))
     for order in (failing, other):
         await scan(page, order["pickup_code"])
-        await page.get_by_test_id("hand-over").click()
+        await page.get_by_test_id("hand-over").press("Enter")
         await expect(page.get_by_test_id("undo")).to_be_visible()
     await became(shop, other, "collected")
     await expect(page.locator(".live .count")).to_contain_text("1 à envoyer")
@@ -370,7 +370,7 @@ async def test_a_new_version_takes_over_when_nobody_is_at_work(
                 f" names.length === 1 && names[0] === 'comptoir-{NEXT}')")  # fmt: skip
             await page.wait_for_timeout(3000)
             await expect(panel(page)).to_have_attribute("data-state", "ready")  # somebody is at work
-            await page.get_by_test_id("hand-over").click()
+            await page.get_by_test_id("hand-over").press("Enter")
             await became(shop, ready, "collected")
         await renewed.value
         await expect(page.locator(".live.on")).to_be_visible()  # it was open, and is

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -236,6 +237,7 @@ class AnyLife(RuleBasedStateMachine):
         self.agree()
 
 
+@pytest.mark.timeout(180)
 def test_any_life_adds_up(database_url: str) -> None:
     AnyLife.url = database_url
     run_state_machine_as_test(
