@@ -23,7 +23,7 @@ demo: setup ## Try it: PostgreSQL, Valkey, five stores, API, worker and shoppers
 test: setup ## Run the tests (ARGS="tests/service -k hold")
 	@.ci/test $(ARGS)
 
-ordeal: setup ## Break everything that can break, and see what holds: some ten minutes (ARGS="--seed 7 --only 18")
+ordeal: setup ## Break everything that can break, and see what holds: some twenty minutes (ARGS="--seed 7 --only 18")
 	@$(BIN)/python -m tests.ordeal $(ARGS)
 
 check: setup ## What CI asks: style, types, imports, migrations, advisories, tests

@@ -20,7 +20,7 @@ from tests.ordeal.guards import GUARDS, Guard
 from tests.ordeal.listening import VARIABLE
 
 ROOT = Path(__file__).parent.parent.parent
-REPORTS = ROOT / ".cache" / "ordeal"
+REPORT = ROOT / ".cache" / "ordeal" / "report.md"
 PAGE = ROOT / "docs" / "ordeal.md"
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
 
@@ -33,21 +33,25 @@ def main() -> int:
     only = {int(number) for number in asked.only.split(",")} if asked.only else None
     cases = [case for case in CASES if only is None or case.number in only]
     console.print(f"seed {seed}")
+    page = PAGE if asked.docs else REPORT
     if asked.without:
-        guards = []
+        taken = []
         for guard in GUARDS:
             if asked.without in {guard.name, "all"}:
-                guards.append(_without(guard, seed, console))
-                _remember(guards)
-        return 0 if guards and all(guard["noticed"] for guard in guards) else 1
+                taken.append(_without(guard, seed, console))
+                _write(page, report.page(PAGE.read_text(), [], taken))
+        return 0 if taken and all(one.noticed for one in taken) else 1
     told, missing = _run(ROOT, cases, seed, Path(tempfile.mkdtemp()) / "log", aloud=True)
     verdicts = [report.judge(case, told, missing)._replace(seed=seed) for case in cases]
     report.show(verdicts, seed, console)
-    report.write(REPORTS, report.with_earlier(REPORTS, verdicts), _remembered())
-    console.print(f"{REPORTS.relative_to(ROOT)}/report.json, report.md")
-    if asked.docs:
-        shutil.copy(REPORTS / "report.md", PAGE)
+    _write(page, report.page(PAGE.read_text(), verdicts, []))
+    console.print(str(page.relative_to(ROOT)))
     return 1 if any(one.outcome in {"FAIL", "open"} for one in verdicts) else 0
+
+
+def _write(page: Path, text: str) -> None:
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,7 +98,7 @@ def _exists(tree: Path, test: str) -> bool:
     return path.exists() and f"def {name.partition('[')[0]}(" in path.read_text()
 
 
-def _without(guard: Guard, seed: int, console: Console) -> dict[str, Any]:
+def _without(guard: Guard, seed: int, console: Console) -> report.Taken:
     """Run a guard's cases in a copy of the tree that lacks it; who noticed."""
     cases = [case for case in CASES if case.number in guard.cases]
     with tempfile.TemporaryDirectory(prefix="comptoir-without-") as folder:
@@ -110,7 +114,7 @@ def _without(guard: Guard, seed: int, console: Console) -> dict[str, Any]:
     )
     colour = "green" if noticed else "bold red"
     console.print(f"without [bold]{guard.name}[/] ({guard.keeps}): [{colour}]{noticed or 'NOBODY noticed'}[/]")
-    return {"name": guard.name, "keeps": guard.keeps, "noticed": noticed, "seed": seed}
+    return report.Taken(guard, noticed)
 
 
 def _take_out(tree: Path, files: str, guard: str, instead: str) -> None:
@@ -119,17 +123,6 @@ def _take_out(tree: Path, files: str, guard: str, instead: str) -> None:
         raise SystemExit(f"{files} has changed: {guard!r} is not in it.")
     for file in found:
         file.write_text(file.read_text().replace(guard, instead))
-
-
-def _remember(guards: list[dict[str, Any]]) -> None:
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    known = {guard["name"]: guard for guard in [*_remembered(), *guards]}
-    (REPORTS / "guards.json").write_text(json.dumps(list(known.values()), indent=1))
-
-
-def _remembered() -> list[dict[str, Any]]:
-    file = REPORTS / "guards.json"
-    return list(json.loads(file.read_text())) if file.exists() else []
 
 
 if __name__ == "__main__":

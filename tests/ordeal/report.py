@@ -1,14 +1,14 @@
-"""The table of an ordeal: for the terminal, for machines, and for the docs."""
+"""The table of an ordeal: for the terminal, and for the docs."""
 
-import json
 import time
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.ordeal.cases import CASES, Case
+from tests.ordeal.guards import GUARDS, Guard
 
 
 class Verdict(NamedTuple):
@@ -20,6 +20,13 @@ class Verdict(NamedTuple):
     tests: int = 0
     seconds: float = 0.0
     seed: int = 0
+
+
+class Taken(NamedTuple):
+    """A guard that was taken out, and who noticed: nobody, where it is empty."""
+
+    guard: Guard
+    noticed: str
 
 
 def judge(case: Case, told: list[dict[str, Any]], missing: list[str]) -> Verdict:
@@ -77,60 +84,52 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def with_earlier(folder: Path, verdicts: list[Verdict]) -> list[Verdict]:
-    """These, and what was found of the other cases when they were tried last."""
-    file = folder / "report.json"
-    earlier = json.loads(file.read_text())["cases"] if file.exists() else []
-    now = {one.case.number for one in verdicts}
-    known = {case.number: case for case in CASES}
-    kept = [
-        Verdict(**{**one, "case": known[one["case"]["number"]]})
-        for one in earlier
-        if one["case"]["number"] in known.keys() - now
-    ]
-    return sorted([*kept, *verdicts], key=lambda one: one.case.number)
+def page(earlier: str, verdicts: Iterable[Verdict], taken: Iterable[Taken]) -> str:
+    """The page: what was found now, and of the other cases and guards what it said `earlier`."""
+    rows = {line.split(" ")[1]: line for line in earlier.splitlines() if line.startswith("| ")}
+    rows |= {
+        str(
+            one.case.number
+        ): f"| {one.case.number} | {one.case.done} | {_cell(one.seen)} | {one.outcome} | {one.seed} |"
+        for one in verdicts
+    }
+    rows |= {
+        f"`{one.guard.name}`": f"| `{one.guard.name}` | {one.guard.keeps} | {_cell(one.noticed or 'NOBODY')} |"
+        for one in taken
+    }
+    cases = [rows[str(case.number)] for case in CASES if str(case.number) in rows]
+    notes = [f"- {case.number}: {case.reason}." for case in CASES if case.reason and case.tests]
+    guards = [rows[f"`{guard.name}`"] for guard in GUARDS if f"`{guard.name}`" in rows]
+    return _PAGE.format(
+        day=time.strftime("%Y-%m-%d"), cases="\n".join(cases), notes="\n".join(notes), guards="\n".join(guards)
+    )
 
 
-def write(folder: Path, verdicts: list[Verdict], guards: list[dict[str, Any]]) -> None:
-    """Keep the report as JSON and as Markdown."""
-    folder.mkdir(parents=True, exist_ok=True)
-    told = [one._asdict() | {"case": one.case._asdict()} for one in verdicts]
-    (folder / "report.json").write_text(json.dumps({"cases": told, "guards": guards}, indent=1))
-    (folder / "report.md").write_text(_markdown(verdicts, guards))
+_PAGE = """\
+# What was tried
 
+Written by `make ordeal`, on a real PostgreSQL, Valkey and SMTP server and with real processes; see
+[decision 18](decisions/0018-an-ordeal-of-its-own.md). `make ordeal ARGS="--seed N"` repeats it;
+`--only 25,26` runs some cases, `--without GUARD` takes a guard out and says who noticed.
 
-def _markdown(verdicts: list[Verdict], guards: list[dict[str, Any]]) -> str:
-    lines = [
-        "# What was tried",
-        "",
-        "Written by `make ordeal`, on a real PostgreSQL, Valkey and SMTP server and with real processes; see",
-        '[decision 18](decisions/0018-an-ordeal-of-its-own.md). `make ordeal ARGS="--seed N"` repeats it;',
-        "`--only 25,26` runs some cases, `--without GUARD` takes a guard out and says who noticed.",
-        "",
-        f"Last written on {time.strftime('%Y-%m-%d')}; cases that are not here were not tried since.",
-        "",
-        "| case | what was done | what was seen | verdict | seed |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {one.case.number} | {one.case.done} | {_cell(one.seen)} | {one.outcome} | {one.seed} |" for one in verdicts
-    ]
-    notes = [one for one in verdicts if one.case.reason and one.outcome != "n/a"]
-    if notes:
-        lines += ["", "What of a case does not apply here:", ""]
-        lines += [f"- {one.case.number}: {one.case.reason}." for one in notes]
-    if guards:
-        lines += [
-            "",
-            "## Guards that were taken out",
-            "",
-            "A test that can't fail proves nothing: each guard was taken out of a copy of the tree.",
-            "",
-            "| guard | what it keeps | who noticed its absence |",
-            "|---|---|---|",
-        ]
-        lines += [f"| `{one['name']}` | {one['keeps']} | {_cell(one['noticed'] or 'NOBODY')} |" for one in guards]
-    return "\n".join(lines) + "\n"
+Last written on {day}, with what was seen when each was tried last.
+
+| case | what was done | what was seen | verdict | seed |
+|---|---|---|---|---|
+{cases}
+
+What of a case does not apply here:
+
+{notes}
+
+## Guards that were taken out
+
+A test that can't fail proves nothing: each guard was taken out of a copy of the tree.
+
+| guard | what it keeps | who noticed its absence |
+|---|---|---|
+{guards}
+"""
 
 
 def _cell(text: str) -> str:

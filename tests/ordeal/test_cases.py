@@ -6,7 +6,7 @@ from demo.programs import ROOT
 from tests.ordeal.__main__ import _exists
 from tests.ordeal.cases import CASES, Case
 from tests.ordeal.guards import GUARDS, Guard
-from tests.ordeal.report import judge, noticed
+from tests.ordeal.report import Taken, Verdict, judge, noticed, page
 
 
 def test_cases_are_numbered_without_gaps() -> None:
@@ -56,3 +56,11 @@ def test_a_guard_is_missed_only_by_a_test_that_runs_without_it_fails_and_passes_
     assert noticed(case, many, []) == noticed(case, many, many) == [], "it fails anyway"
     for nothing in ([], [told("t.py::one", passed=False, when="setup")], [told("t.py::other", passed=False)]):
         assert noticed(case, nothing, [told("t.py::one"), told("t.py::other")]) == []
+
+
+def test_the_page_keeps_what_was_not_tried_again() -> None:
+    first = page("", [Verdict(case, "pass", "as promised") for case in CASES], [Taken(guard, "") for guard in GUARDS])
+    again = page(first, [Verdict(CASES[1], "FAIL", "it | broke", seed=7)], [Taken(GUARDS[0], "case 1")])
+    assert f"| 2 | {CASES[1].done} | it \\| broke | FAIL | 7 |" in again
+    assert f"| {GUARDS[0].keeps} | case 1 |" in again
+    assert len(set(first.splitlines()) - set(again.splitlines())) == 2
