@@ -46,7 +46,13 @@ GUARDS = (
         "stock_locked",
         "positions are locked before a count or a movement is judged and written",
         (7,),
-        (Change(MIGRATIONS, "sku = any (p_skus) order by sku for no key update", "sku = any (p_skus) order by sku"),),
+        (
+            Change(
+                MIGRATIONS,
+                "sku = any (p_skus) order by sku for no key update",
+                "sku = any (p_skus) order by sku limit (select 1000 from pg_sleep(0.02))",
+            ),
+        ),
     ),
     Guard(
         "reservation_locked",
