@@ -24,7 +24,6 @@ from service.links import Links
 
 SQL = queries.load("reservations")
 
-
 FREE_WORDS = frozenset({"reason", "text", "note"})
 """What people write freely into an event; `privacy.sql:forget_words` knows them too."""
 
@@ -150,15 +149,8 @@ async def write(db: Connection, current: Current, change: Change, *, caller: Cal
     forgotten = current.row["customer_name"] is None  # nobody comes by once more to forget
     step = STEPS[change.action] if change.action else None
     target = change.target or (step.target if step else current.state)
-    if (
-        step
-        and target in {State.CONFIRMED, State.COLLECTED, State.READY}
-        and current.state
-        in {
-            State.EXPIRED,
-            State.UNCOLLECTED,
-        }
-    ):
+    ended = current.state in {State.EXPIRED, State.UNCOLLECTED}
+    if step and ended and target in {State.CONFIRMED, State.READY, State.COLLECTED}:
         await refuse_superseded(db, current)
     refused = await _advance(
         db,
