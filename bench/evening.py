@@ -44,8 +44,9 @@ class Evening:
             for name, (first, last) in {"the page": halves(self.page), "the server": halves(self.server)}.items()
             if last > first * ROOM + 1
         ]
-        if self.cards[-1] > LATEST:
-            found.append(f"the last card took {self.cards[-1]:.2f} s")
+        last = statistics.median(self.cards[-3:])  # of a few: a machine may pause under one
+        if last > LATEST:
+            found.append(f"the last cards took {last:.2f} s")
         return found
 
     def report(self) -> str:

@@ -1,4 +1,4 @@
-"""A soak of fifteen seconds: every answer is right, and what grows is noticed."""
+"""A soak of ten seconds: every answer is right, and what grows is noticed."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from bench.growth import Series, verdict
 
 
 @pytest.mark.alone
-async def test_fifteen_seconds_of_mixed_life_are_measured_from_every_side_and_proved() -> None:
-    series = await soak.spend(15, rate=60, every=2)
+async def test_ten_seconds_of_mixed_life_are_measured_from_every_side_and_proved() -> None:
+    series = await soak.spend(10, rate=60, every=2)
     seen = {one.name for one in series}
     kinds = {"hold", "confirm", "pick", "shelve", "collect", "cancel", "queue", "search", "movement", "count"}
     assert {f"p99 {kind}" for kind in kinds} | {"memory of the API", "memory of the worker"} <= seen
