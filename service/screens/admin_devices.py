@@ -72,7 +72,7 @@ async def create(page: Page) -> web.Response:
     try:
         made = await once(page, fields, work)
     except Problem as problem:
-        return page.refused(problem, "devices.html", **await _known(page), made=None)
+        return page.refused(problem, "devices.html", typed=fields, **await _known(page), made=None)
     if made is None:
         return seeing("/admin/devices")
     return page.show("devices.html", **await _known(page), made=made)
@@ -114,7 +114,7 @@ async def welcome(page: Page) -> web.Response:
     try:
         await once(page, fields, work)
     except Problem as problem:
-        return page.refused(problem, "clerks.html", **await _team(page))
+        return page.refused(problem, "clerks.html", typed=fields, **await _team(page))
     return seeing(f"{_address(page)}?done=welcomed")
 
 
@@ -134,7 +134,7 @@ async def change(page: Page) -> web.Response:
                 db, page.call.store, clerk, body, pins=page.call.request.app[PINS], caller=page.visit.caller
             )
     except Problem as problem:
-        return page.refused(problem, "clerks.html", **await _team(page))
+        return page.refused(problem, "clerks.html", typed=fields, **await _team(page))
     return seeing(f"{_address(page)}?done=saved")
 
 

@@ -24,6 +24,7 @@ from service.callers import Scope
 from service.database import Connection, connection
 from service.errors import Forbidden, Problem
 from service.messages.spelling import FIXED, Language, brief_moment
+from service.screens.admin_typed import Typed
 from service.screens.rendering import render, words
 
 COOKIE = "__Host-comptoir-admin"
@@ -86,17 +87,23 @@ class Page:
             done=self.say.get(f"done_{done}"),
             once=uuid4(),
             when=partial(_when, zone=self.visit.zone, language=self.visit.language),
-            **{"problem": None, **values},
+            **{"problem": None, "typed": Typed(self.call.request.path, None), **values},
         )
         response.headers.update(HEADERS)
         return response
 
-    def refused(self, problem: Problem, template: str, **values: Any) -> web.Response:
-        """The page again, with what was wrong."""
+    def refused(self, problem: Problem, template: str, *, typed: Form | None = None, **values: Any) -> web.Response:
+        """The page again, with what was wrong and what was `typed`."""
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise problem
         self.call.request[PROBLEM] = problem.code()
-        return self.show(template, status=HTTPStatus(problem.status), problem=Refusal.of(problem, self.say), **values)
+        return self.show(
+            template,
+            status=HTTPStatus(problem.status),
+            problem=Refusal.of(problem, self.say),
+            typed=Typed(self.call.request.path, typed),
+            **values,
+        )
 
 
 def _room(path: str) -> str:

@@ -49,7 +49,8 @@ async def create(page: Page) -> web.Response:
 
         made = await once(page, fields, work)
     except Problem as problem:
-        return page.refused(problem, "keys.html", keys=await _known(page), scopes=list(Scope), made=None)
+        known = await _known(page)
+        return page.refused(problem, "keys.html", typed=fields, keys=known, scopes=list(Scope), made=None)
     if made is None:
         return seeing("/admin/keys")
     return page.show("keys.html", keys=await _known(page), scopes=list(Scope), made=made[1])

@@ -17,7 +17,7 @@ from service.messages.words import WORDS
 from service.models.message_templates import OF_CHANNEL, MessagePreviewBody, MessageTemplateBody
 from service.models.notifications import By, DeadAsked, Kind
 from service.screens.admin_devices import stores_of
-from service.screens.admin_frame import Form, Page, endpoint, form, seeing, version
+from service.screens.admin_frame import Page, endpoint, form, seeing, version
 
 ADMIN = frozenset({Scope.ADMIN})
 
@@ -39,7 +39,7 @@ def _store(page: Page) -> str | None:
     return store
 
 
-async def _shown(page: Page, name: Name, typed: Form | None = None) -> dict[str, Any]:
+async def _shown(page: Page, name: Name) -> dict[str, Any]:
     kind, channel, locale = name
     store = _store(page)
     ask = checked(
@@ -51,8 +51,6 @@ async def _shown(page: Page, name: Name, typed: Form | None = None) -> dict[str,
             own = await message_templates.find(db, name)
         except NotFound:
             own = None
-    parts = OF_CHANNEL[channel]
-    words = typed if typed is not None else {part: getattr(own, part) or "" for part in parts} if own else {}
     return {
         "kinds": get_args(Kind),
         "channels": get_args(By),
@@ -64,8 +62,7 @@ async def _shown(page: Page, name: Name, typed: Form | None = None) -> dict[str,
         "locale": locale,
         "preview": preview,
         "own": own,
-        "parts": parts,
-        "typed": {part: words.get(part, "") for part in parts},
+        "parts": OF_CHANNEL[channel],
     }
 
 
@@ -104,7 +101,7 @@ async def say(page: Page) -> web.Response:
                 settings, caller = page.call.settings, page.visit.caller
                 await message_templates.put(db, name, body, settings=settings, caller=caller, expected=expected)
     except Problem as problem:
-        return page.refused(problem, "messages.html", **await _shown(page, name, fields))
+        return page.refused(problem, "messages.html", typed=fields, **await _shown(page, name))
     kind, channel, locale = name
     return seeing(f"/admin/messages?kind={kind}&channel={channel}&locale={locale}&done=saved")
 

@@ -87,7 +87,7 @@ async def change(page: Page) -> web.Response:
             expected = version(fields)
             await message_policies.put(db, body, caller=page.visit.caller, store=store, expected=expected)
     except Problem as problem:
-        return page.refused(problem, "policy.html", **await _shown(page, store))
+        return page.refused(problem, "policy.html", typed=fields, **await _shown(page, store))
     return seeing(f"/admin/messages/policy?store={store}&done=saved")
 
 

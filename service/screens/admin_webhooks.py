@@ -16,6 +16,7 @@ from service.errors import Problem
 from service.models.webhooks import (
     CustomerField,
     DeliveriesAsked,
+    EventType,
     Format,
     ReplayBody,
     WebhookEndpoint,
@@ -28,7 +29,7 @@ NOW = queries.load("reservations")["now"]
 
 ADMIN = frozenset({Scope.ADMIN})
 FORMATS = get_args(Format)
-CHOICES = {"formats": FORMATS, "customer_fields": get_args(CustomerField)}
+CHOICES = {"formats": FORMATS, "customer_fields": get_args(CustomerField), "events": get_args(EventType)}
 STATES = ("pending", "sending", "delivered", "dead")
 
 _SHOWN = 50
@@ -46,7 +47,6 @@ async def listed(page: Page) -> web.Response:
 
 
 def _asked(page: Page, fields: Form, before: WebhookEndpoint | None = None) -> WebhookEndpointBody:
-    events = fields.get("events", "").replace(",", " ").split()
     body = checked(
         WebhookEndpointBody.model_validate,
         {
@@ -54,7 +54,7 @@ def _asked(page: Page, fields: Form, before: WebhookEndpoint | None = None) -> W
             "description": fields.get("description", ""),
             "format": fields.get("format", before.format if before else FORMATS[0]),
             "fields": fields.getall("told", []),
-            "events": events,
+            "events": fields.getall("events", []),
             "stores": fields.getall("store", []),
             "active": before is None or "active" in fields,
         },
@@ -74,7 +74,7 @@ async def create(page: Page) -> web.Response:
     try:
         made = await once(page, fields, work)
     except Problem as problem:
-        return page.refused(problem, "webhooks.html", **await _known(page), secret=None)
+        return page.refused(problem, "webhooks.html", typed=fields, **await _known(page), secret=None)
     if made is None:
         return seeing("/admin/webhooks")
     return page.show("webhooks.html", **await _known(page), secret=made[1])
@@ -114,7 +114,7 @@ async def change(page: Page) -> web.Response:
             asked = _asked(page, fields, before)
             await webhooks.replace(db, id, asked, caller=page.visit.caller, private=private, expected=version(fields))
     except Problem as problem:
-        return page.refused(problem, "webhook.html", **await _one(page), secret=None)
+        return page.refused(problem, "webhook.html", typed=fields, **await _one(page), secret=None)
     return seeing(f"/admin/webhooks/{id}?done=saved")
 
 
