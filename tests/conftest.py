@@ -10,7 +10,8 @@ import hypothesis
 import pytest
 
 from demo.servers import Postgres, Valkey
-from service import items, migrations, promise, stores
+from service import database, items, migrations, promise, stores
+from service.api import app
 from service.database import Pool, open_pool
 
 hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the example's
@@ -99,6 +100,26 @@ async def empty(pool: Pool) -> None:
     items.forget_known()
     stores.forget_known()
     promise.forget_glances()
+
+
+PROMPT = ((app, "DEADLINE_SECONDS", app.DEADLINE_SECONDS), (database, "PATIENCE_SECONDS", database.PATIENCE_SECONDS))
+UNHURRIED = 60.0  # seconds
+
+
+@pytest.fixture(autouse=True, scope="session")
+def unhurried() -> Iterator[None]:
+    """Nobody gives up because a busy machine stood still for seconds; what is promised of time is tested `prompt`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, _ in PROMPT:
+            patch.setattr(module, name, UNHURRIED)
+        yield
+
+
+@pytest.fixture
+def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers in time, or none, as in a shop."""
+    for module, name, seconds in PROMPT:
+        monkeypatch.setattr(module, name, seconds)
 
 
 @pytest.fixture(autouse=True, scope="session")

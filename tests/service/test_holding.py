@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from service import clocks, database
+from service import clocks
 from service.errors import IdempotencyInFlight, IdempotencyKeyReused, OrderDiffers, OutOfStock, SlotFull, UnknownSku
 from service.idempotency import Kept
 from tests.shop import Shop
@@ -22,13 +22,6 @@ async def test_a_hold_sets_stock_aside(shop: Shop) -> None:
     assert await shop.events("reservation.held") == ["reservation.held"]
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody gives up waiting for a connection: hundreds want one at once, on a busy machine."""
-    monkeypatch.setattr(database, "PATIENCE_SECONDS", 60)
-
-
-@pytest.mark.usefixtures("patient")
 async def test_the_last_item_goes_to_one_shopper(shop: Shop) -> None:
     await shop.stock("tea", 1)
     answers = await asyncio.gather(*(shop.ask("tea", 1) for _ in range(200)))
@@ -47,7 +40,6 @@ async def test_five_hundred_shoppers_share_a_hundred_units(shop: Shop) -> None:
 
 
 @pytest.mark.alone
-@pytest.mark.usefixtures("patient")
 async def test_crossing_baskets_never_deadlock(shop: Shop) -> None:
     await shop.stock("tea", 1000)
     await shop.stock("cup", 1000)

@@ -162,6 +162,7 @@ async def full(valkey: Valkey) -> AsyncIterator[None]:
 
 
 @pytest.mark.alone
+@pytest.mark.usefixtures("prompt")
 async def test_without_postgresql_answers_come_within_five_seconds_and_recover(shop: Shop, database_url: str) -> None:
     await shop.stock("tea", 5)
     async with detour(database_url) as (hole, url):
