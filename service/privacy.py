@@ -48,10 +48,11 @@ async def _forget(db: Connection, store: str, ids: Sequence[UUID], links: Links)
         await SQL[name].run(db, store=store, ids=list(ids), **more)
 
 
-async def _forget_delegate(db: Connection, store: str, ids: Sequence[UUID], phone: str | None, links: Links) -> None:
+async def _forget_delegate(db: Connection, store: str, ids: Sequence[UUID], phone: str, links: Links) -> None:
     """Forget a delegate, also of an open order: its customer can still collect it, and name another."""
-    for name in ("forget_delegate", "forget_delegate_addresses", "forget_delegate_replies"):
-        await SQL[name].run(db, store=store, ids=list(ids))
+    phones = links.sealer.prefixes(phone)
+    for name in ("forget_delegate", "forget_delegate_replies", "forget_delegate_addresses"):
+        await SQL[name].run(db, store=store, ids=list(ids), phones=phones)
     await SQL["forget_delegate_captured"].run(db, store=store, ids=list(ids), phone=phone)
     await SQL["forget_answers"].run(db, store=store, ids=list(ids), links=links.prefix)
 
@@ -65,7 +66,7 @@ async def export(db: Connection, person: PersonBody, *, caller: Caller, links: L
     items = []
     for row in rows[:MOST_TOLD]:
         told = await _known(db, row, links)
-        items.append(told if row["person"] == "customer" else _of_delegate(told))
+        items.append(told if row["person"] == "customer" else await _of_delegate(db, row, told, person, links))
         await audit.note(db, caller, "privacy.exported", row["id"], store=row["store_id"])
     complete = "true" if len(rows) <= MOST_TOLD else "false"
     return f'{{"items":[{",".join(items)}],"complete":{complete}}}'
@@ -87,7 +88,7 @@ async def erase(db: Connection, person: PersonBody, *, caller: Caller, links: Li
         await SQL["ask"].run(db, store=store, ids=theirs)
         if over := [id for id in theirs if locked[id]]:
             await _forget(db, store, over, links)
-        if named:
+        if named and person.phone:
             await _forget_delegate(db, store, named, person.phone, links)
         ended |= locked | dict.fromkeys(named, True)
         for id in locked:
@@ -109,15 +110,23 @@ async def _known(db: Connection, row: Record, links: Links) -> str:
     return f'{{"reservation":{told},"events":[{history}],"messages":[{messages}],"replies":[{back}],"survey":{answer}}}'
 
 
-def _of_delegate(told: str) -> str:
-    """What of this is the delegate's: the order they were to fetch, what they were told and wrote; not its customer."""
+async def _of_delegate(db: Connection, row: Record, told: str, person: PersonBody, links: Links) -> str:
+    """What of this is the delegate's: the order they were to fetch, what they were told and wrote.
+
+    Not its customer, nor who was named before them or after.
+    """
     known = json.loads(told)
     order = known["reservation"]
     order["customer"] |= dict.fromkeys(("name", "email", "phone", "customer_ref", "company"))
     order |= dict.fromkeys(("payment_ref", "note", "pickup_code", "pickup_url", "checked_by"))
+    if order["delegate"] and order["delegate"]["phone"] != person.phone:
+        order["delegate"] = None
     known |= {"events": [], "survey": None}
+    phones = links.sealer.prefixes(person.phone or "")
+    found = await SQL["of_delegate"].rows(db, store=row["store_id"], reservation=row["id"], phones=phones)
+    theirs = {str(one["id"]) for one in found}
     for name in ("messages", "replies"):
-        known[name] = [one for one in known[name] if one["person"] == "delegate"]
+        known[name] = [one for one in known[name] if one["id"] in theirs]
     return json.dumps(known, ensure_ascii=False)
 
 

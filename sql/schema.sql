@@ -1272,7 +1272,8 @@ CREATE TABLE public.reply (
     body text,
     stop boolean DEFAULT false NOT NULL,
     received_at timestamp with time zone DEFAULT now() NOT NULL,
-    person text DEFAULT 'customer'::text NOT NULL
+    person text DEFAULT 'customer'::text NOT NULL,
+    notification_id uuid
 );
 
 CREATE TABLE public.schema_migrations (

@@ -54,19 +54,22 @@ update idempotency i
    and r.store_id = :store and r.id = any (:ids::uuid[]) and r.id::text = substring(i.body from 8 for 36);
 
 -- name: forget_delegate
--- Nothing of the delegate is left of these reservations; the customer's is.
+-- Nothing of the delegate with this phone is left of these reservations; the customer's is, and whoever was named instead.
 update reservation set delegate_name = null, delegate_phone = null
- where store_id = :store and id = any (:ids::uuid[]);
-
--- name: forget_delegate_addresses
--- Nor of the messages to them; what waits to be sent goes nowhere.
-update notification set address = null
- where store_id = :store and reservation_id = any (:ids::uuid[]) and person = 'delegate' and address is not null;
+ where store_id = :store and id = any (:ids::uuid[]) and left(delegate_phone, 21) = any (:phones::text[]);
 
 -- name: forget_delegate_replies
--- Nor of what they wrote back.
-update reply set body = null
- where store_id = :store and reservation_id = any (:ids::uuid[]) and person = 'delegate' and body is not null;
+-- Nor of what they wrote back; a reply to no message that is known may be theirs.
+update reply p set body = null
+ where p.store_id = :store and p.reservation_id = any (:ids::uuid[]) and p.person = 'delegate' and p.body is not null
+   and not exists (select from notification n
+                    where n.store_id = p.store_id and n.id = p.notification_id and n.address is not null
+                      and left(n.address, 21) <> all (:phones::text[]));
+
+-- name: forget_delegate_addresses
+-- Nor of the messages to them, by which their replies were found; what waits to be sent goes nowhere.
+update notification set address = null
+ where store_id = :store and reservation_id = any (:ids::uuid[]) and person = 'delegate' and left(address, 21) = any (:phones::text[]);
 
 -- name: forget_delegate_captured
 -- Nor of those that were captured.
@@ -75,7 +78,8 @@ delete from captured_message
 
 -- name: of_person
 -- The reservations of an order, a customer, an e-mail address (by how it begins, sealed) or a phone, in these stores
--- (null: all), the newest first; as whose they are theirs: the customer's, or the delegate's, whose phone is sealed.
+-- (null: all), the newest first; as whose they are theirs: the customer's, or the delegate's, whose phone is sealed. Who was
+-- told as a delegate stays one when another is named.
 select p.store_id, p.id, p.order_ref, p.state, p.person
   from (select store_id, id, order_ref, state, 'customer' as person from reservation where order_ref = :order_ref
         union all
@@ -87,11 +91,28 @@ select p.store_id, p.id, p.order_ref, p.state, p.person
         select store_id, id, order_ref, state, 'customer' from reservation
          where :phone::text is not null and phone = :phone
         union all
-        select store_id, id, order_ref, state, 'delegate' from reservation
-         where delegate_phone is not null and left(delegate_phone, 21) = any (:phones::text[]) and phone is distinct from :phone) p
+        (select store_id, id, order_ref, state, 'delegate' from reservation
+          where delegate_phone is not null and left(delegate_phone, 21) = any (:phones::text[]) and phone is distinct from :phone
+         union
+         select r.store_id, r.id, r.order_ref, r.state, 'delegate'
+           from notification n
+           join reservation r on r.store_id = n.store_id and r.id = n.reservation_id and r.phone is distinct from :phone
+          where n.channel = 'sms' and n.person = 'delegate' and n.address is not null
+            and left(n.address, 21) = any (:phones::text[]))) p
  where :stores::text[] is null or p.store_id = any (:stores::text[])
  order by p.id desc
  limit :limit;
+
+-- name: of_delegate
+-- The messages about a reservation that went to the delegate with this phone, and the replies to them.
+with told as (
+    select store_id, id from notification
+     where store_id = :store and reservation_id = :reservation and person = 'delegate' and left(address, 21) = any (:phones::text[])
+)
+select id from told
+union all
+select p.id from told t
+  join reply p on p.store_id = t.store_id and p.reservation_id = :reservation and p.notification_id = t.id;
 
 -- name: lock
 -- These reservations, each kept until the transaction ends: whether it has ended, or its people were forgotten already.

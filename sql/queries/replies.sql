@@ -1,21 +1,21 @@
 -- name: newest_order
 -- The newest order about which we wrote to this phone, one that is open before all others: as its customer's, or as that
 -- of a delegate, which is sealed and found by how it begins. With the address as the message has it.
-select r.store_id, r.id, r.locale, n.person, n.address
-  from (select store_id, reservation_id, person, address from notification
+select r.store_id, r.id, r.locale, n.person, n.address, n.id as notification
+  from (select store_id, id, reservation_id, person, address from notification
          where channel = 'sms' and address = :phone
         union all
-        select store_id, reservation_id, person, address from notification
+        select store_id, id, reservation_id, person, address from notification
          where channel = 'sms' and person = 'delegate' and address is not null and left(address, 21) = any (:sealed::text[])) n
   join reservation r on r.store_id = n.store_id and r.id = n.reservation_id
- order by r.state in ('held', 'confirmed', 'picking', 'ready') desc, r.id desc, n.person
+ order by r.state in ('held', 'confirmed', 'picking', 'ready') desc, r.id desc, n.person, n.id desc
  limit 1;
 
 -- name: keep
 -- What they wrote, and the event that says so: it names the reply, and not what is in it. The event's place in line.
 with kept as (
-    insert into reply (store_id, id, reservation_id, channel, person, body, stop)
-    values (:store, :id, :reservation, :channel, :person, :body, :stop)
+    insert into reply (store_id, id, reservation_id, notification_id, channel, person, body, stop)
+    values (:store, :id, :reservation, :notification, :channel, :person, :body, :stop)
     returning store_id, id, reservation_id, channel, person, stop
 )
 insert into event (store_id, id, type, reservation_id, data, actor)

@@ -8,13 +8,15 @@ from uuid import UUID
 import pytest
 
 from demo.servers import Postgres
-from service import clocks, privacy, resealing, sendings, survey
+from service import changes, clocks, privacy, replies, resealing, sendings, survey
 from service.callers import Caller, Scope
 from service.database import transaction
 from service.errors import WrongState
-from service.models.privacy import Erased, Exported, PersonBody
+from service.models.privacy import Erased, Exported, Known, PersonBody
+from service.models.steps import ChangeBody
 from service.models.survey import SurveyBody
 from service.opt_outs import OptOuts
+from service.replies import Written
 from service.sealing import MARK, Sealer
 from tests.service.test_sealing import PEOPLE, rows
 from tests.service.test_webhooks import listen, owed, relay
@@ -172,19 +174,14 @@ async def test_words_written_after_somebody_was_forgotten_are_not_kept(shop: Sho
     assert await shop.pool.fetchval("select checked_by from reservation") is None
 
 
-async def test_a_delegate_is_told_and_forgotten_and_the_customer_stays(shop: Shop, postgres: Postgres) -> None:
+async def test_a_delegate_is_told_and_forgotten_and_the_customer_stays(shop: Shop) -> None:
     await shop.stock("tea", 5)
     ready = await shop.ready("tea", 1, key="k1", **PEOPLE)
     await relay(shop)
     id, phone = UUID(ready["id"]), PEOPLE["delegate"]["phone"]
-    await shop.pool.execute(
-        "insert into reply (store_id, id, reservation_id, channel, person, body)"
-        " select 'lyon', new_id(), $1, 'sms', p, $2 from unnest(array['customer', 'delegate']) p",
-        *(id, shop.links.sealer.close("note", "Merci", id)),
-    )
-    async with transaction(shop.pool) as db:
-        told = await privacy.export(db, PersonBody(phone=phone), caller=ADMIN, links=shop.links)
-    [known] = Exported.model_validate_json(told).items
+    for wrote in (phone, PEOPLE["customer"]["phone"]):
+        await write_back(shop, wrote, "Merci")
+    known, told = await told_of(shop, phone)
     assert known.reservation.delegate is not None
     assert (known.reservation.delegate.phone, {one.person for one in known.replies}) == (phone, {"delegate"})
     assert {one.person for one in known.messages} == {"delegate"}
@@ -196,6 +193,41 @@ async def test_a_delegate_is_told_and_forgotten_and_the_customer_stays(shop: Sho
     kept = await shop.hold("tea", 1, key="k1", order_ref=ready["order_ref"], **PEOPLE)
     assert (kept["customer"]["name"], kept["delegate"]) == ("Zoé Canari", None)
     assert await erase(shop, phone=phone) == Erased(erased=[], waiting=[])
+
+
+async def test_of_two_delegates_each_is_told_and_forgotten_alone(shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    ready = await shop.ready("tea", 1, **PEOPLE)
+    await relay(shop)
+    first, second = PEOPLE["delegate"]["phone"], "+33639980055"
+    await write_back(shop, first, "Merci du premier")
+    async with transaction(shop.pool) as db:
+        other = ChangeBody.model_validate({"delegate": {"name": "Noé", "phone": second}})
+        await changes.change(db, "lyon", UUID(ready["id"]), other, caller=CLERK, links=shop.links)
+    known, told = await told_of(shop, first)
+    assert (known.reservation.delegate, len(known.messages)) == (None, 1)
+    assert ([one.body for one in known.replies], "Noé" in told) == (["Merci du premier"], False)
+    known, _ = await told_of(shop, second)
+    assert (known.messages, known.replies, known.reservation.delegate is not None) == ([], [], True)
+    await erase(shop, phone=second)
+    assert await shop.pool.fetchval("select body from reply") is not None
+    assert len((await erase(shop, phone=first)).erased) == 1
+    assert await shop.pool.fetchval("select body from reply") is None
+    assert await shop.pool.fetchval("select count(*) from notification where person = 'delegate' and address <> ''") == 0
+
+
+async def write_back(shop: Shop, phone: str, text: str) -> None:
+    async with transaction(shop.pool) as db:
+        written = Written("twilio", phone, text)
+        assert await replies.receive(db, written, links=shop.links, opt_outs=OptOuts(shop.settings))
+
+
+async def told_of(shop: Shop, phone: str) -> tuple[Known, str]:
+    """The one order of somebody, as it is exported."""
+    async with transaction(shop.pool) as db:
+        told = await privacy.export(db, PersonBody(phone=phone), caller=ADMIN, links=shop.links)
+    [known] = Exported.model_validate_json(told).items
+    return known, told
 
 
 async def test_an_open_order_is_forgotten_after_its_end(shop: Shop) -> None:
