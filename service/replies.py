@@ -65,9 +65,7 @@ async def receive(db: Connection, written: Written, *, links: Links, opt_outs: O
         return False
     where = {"store": order["store_id"], "reservation": order["id"], "channel": "sms", "person": order["person"]}
     body = links.sealer.close("note", written.text[:LONGEST], order["id"])
-    seq = await SQL["keep"].value(
-        db, **where, id=new_id(), notification=order["notification"], body=body, stop=out
-    )
+    seq = await SQL["keep"].value(db, **where, id=new_id(), notification=order["notification"], body=body, stop=out)
     if news and not written.confirmed:  # said again, it is not confirmed again: two machines would never end
         await SQL["confirm"].run(db, **where, seq=seq, address=order["address"], locale=order["locale"])
     return True

@@ -1584,6 +1584,8 @@ CREATE INDEX reservation_open ON public.reservation USING btree (store_id, state
 
 CREATE INDEX reservation_to_forget ON public.reservation USING btree (store_id, ended_at) WHERE ((ended_at IS NOT NULL) AND (customer_name IS NOT NULL));
 
+CREATE INDEX reservation_to_forget_early ON public.reservation USING btree (store_id, ended_at) WHERE ((erase_asked_at IS NOT NULL) AND (customer_name IS NOT NULL));
+
 CREATE INDEX reservation_to_put_back ON public.reservation USING btree (store_id, ended_at) WHERE ((state = ANY (ARRAY['uncollected'::text, 'cancelled'::text])) AND (ready_at IS NOT NULL) AND (put_back_at IS NULL));
 
 CREATE INDEX survey_answer_by_age ON public.survey_answer USING btree (store_id, answered_at);

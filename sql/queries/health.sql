@@ -39,12 +39,20 @@ select extract(epoch from now() - (
                                    where reservation.store_id = store.id and reservation.state = 'picking'
                                      and reservation.answer_by < now()) waits))::float8 as answers,
        extract(epoch from now() - (select min(look_at) from callback where look_at < now()))::float8 as callbacks,
-       extract(epoch from now() - make_interval(days => :days) - (
-           select min(waits.ended_at)
-             from store, lateral (select reservation.ended_at from reservation
-                                   where reservation.store_id = store.id and reservation.customer_name is not null
-                                     and reservation.ended_at < now() - make_interval(days => :days)
-                                   order by reservation.ended_at limit 1) waits))::float8 as people;
+       greatest(
+           extract(epoch from now() - make_interval(days => :days) - (
+               select min(waits.ended_at)
+                 from store, lateral (select reservation.ended_at from reservation
+                                       where reservation.store_id = store.id and reservation.customer_name is not null
+                                         and reservation.ended_at < now() - make_interval(days => :days)
+                                       order by reservation.ended_at limit 1) waits)),
+           extract(epoch from now() - interval '1 hour' - (
+               select min(waits.ended_at)
+                 from store, lateral (select reservation.ended_at from reservation
+                                       where reservation.store_id = store.id and reservation.customer_name is not null
+                                         and reservation.erase_asked_at is not null
+                                         and reservation.ended_at < now() - interval '1 hour'
+                                       order by reservation.ended_at limit 1) waits)))::float8 as people;
 
 -- name: workers
 -- How many workers were seen alive in the last half minute.

@@ -123,7 +123,10 @@ async def test_undone_work_is_told_by_its_age(api: Api, shop: Shop) -> None:
     assert undone["events"] == pytest.approx(100, abs=5)
     assert undone["holds"] == pytest.approx(50, abs=5)
     assert undone["notifications"] == 0
-    assert (await api.get("/readyz", key="")).status == 200
+    early = "update reservation set ended_at = now() - interval '1 hour 15 minutes', erase_asked_at = now()"
+    await shop.pool.execute(f"{early} where id = $1", done["id"])
+    told = await api.get("/readyz", key="")
+    assert (told.status, told.json["oldest_undone_seconds"]["people"]) == (200, pytest.approx(900, abs=50))
 
 
 async def test_redis_is_reported_and_never_required(pool: Pool, database_url: str, valkey: Valkey) -> None:
