@@ -5,7 +5,7 @@ import unicodedata
 from typing import NamedTuple
 from uuid import UUID
 
-from service import queries
+from service import message_policies, queries
 from service.database import Connection
 from service.ids import new_id
 from service.links import Links
@@ -50,8 +50,10 @@ def _words(text: str) -> list[str]:
     return re.sub(r"[^A-Z0-9 ]", "", plain).split()
 
 
-async def receive(db: Connection, written: Written, *, links: Links, opt_outs: OptOuts) -> bool:
+async def receive(db: Connection, written: Written, *, links: Links, opt_outs: OptOuts, age: float = 0) -> bool:
     """Do what they want, and show it to the store of their newest order. False: nobody here knows this phone.
+
+    `age`: how many seconds ago it was heard.
 
     An opting out counts whether or not they are known.
     """
@@ -67,7 +69,9 @@ async def receive(db: Connection, written: Written, *, links: Links, opt_outs: O
     body = links.sealer.close("note", written.text[:LONGEST], order["id"])
     seq = await SQL["keep"].value(db, **where, id=new_id(), notification=order["notification"], body=body, stop=out)
     if news and not written.confirmed:  # said again, it is not confirmed again: two machines would never end
-        await SQL["confirm"].run(db, **where, seq=seq, address=order["address"], locale=order["locale"])
+        hours = (await message_policies.in_force(db, order["store_id"])).quiet_hours
+        facts = {"address": order["address"], "locale": order["locale"], "age": age}
+        await SQL["confirm"].run(db, **where, seq=seq, **facts, quiet_from=hours.starts, quiet_to=hours.ends)
     return True
 
 

@@ -75,7 +75,8 @@ class Reader:
             confirmed = await ses.confirm(said)
             await callbacks.settle(db, callback, "confirmed" if confirmed else "not_confirmed", keep=not confirmed)
         elif isinstance(said, Written):
-            known = await replies.receive(db, said, links=self._links, opt_outs=self._opt_outs)
+            age = callback["age"]
+            known = await replies.receive(db, said, links=self._links, opt_outs=self._opt_outs, age=age)
             await callbacks.settle(db, callback, "reply" if known else "nobody_s_reply")
         elif await receipts.note(db, said, self._opt_outs):
             await callbacks.settle(db, callback, "receipt")

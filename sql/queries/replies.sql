@@ -25,9 +25,11 @@ select store_id, new_id(), 'reply.received', reservation_id,
 returning seq;
 
 -- name: confirm
--- The one message that goes to who opted out: that they did.
-insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale, next_attempt_at)
-values (:store, new_id(), :seq, :reservation, 'opted_out', :channel, :person, :address, :locale, now())
+-- The one message that goes to who opted out: that they did. They are awake: it rings at any hour, where it is not late.
+insert into notification (store_id, id, event_seq, reservation_id, kind, channel, person, address, locale,
+                          quiet, quiet_from, quiet_to, due_at, next_attempt_at)
+values (:store, new_id(), :seq, :reservation, 'opted_out', :channel, :person, :address, :locale,
+        false, :quiet_from::time, :quiet_to::time, now() - make_interval(secs => :age), now())
     on conflict on constraint message_is_sent_once do nothing;
 
 -- name: of_reservation

@@ -13,6 +13,7 @@ from service.database import transaction
 from service.messages.letters import write
 from service.opt_outs import OptOuts
 from service.sendings import Fate
+from tests.service.test_message_policies import around_now
 from tests.service.test_notifications import BOTH, attempt_of, claim_all, states, tell
 from tests.shop import Shop
 from workers.callbacks import Reader
@@ -280,6 +281,22 @@ async def test_stop_opts_out_and_is_confirmed_once(shop: Shop, told: dict[str, U
     [row] = await claim_all(shop, "sms")
     assert (row["kind"], row["address"]) == ("opted_out", PHONE)
     assert [found for found in await states(shop.pool) if found[0] == "opted_out"] == [("opted_out", "sending", None)]
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(5, 1), (60, 0)])
+async def test_stop_is_confirmed_at_night_unless_it_is_heard_late(
+    shop: Shop, told: dict[str, UUID], minutes: int, expected: int
+) -> None:
+    policy = "update message_policy set policy = jsonb_build_object('quiet_hours', $1::jsonb)"
+    await shop.pool.execute(policy, around_now())
+    async with transaction(shop.pool) as db:
+        form = urlencode({"From": PHONE, "Body": "STOP", "MessageSid": "SM1"})
+        await callbacks.keep(db, "twilio", {"SM1": form}, query="")
+        await db.execute("update callback set received_at = now() - make_interval(mins => $1)", minutes)
+    await Reader(shop.pool, shop.settings).read_waiting()
+    assert len(await claim_all(shop, "sms")) == expected
+    await shop.pool.execute("update notification set next_attempt_at = now(), quiet_from = null, quiet_to = null")
+    assert len(await claim_all(shop, "sms")) == 1 - expected
 
 
 async def test_stop_that_twilio_has_confirmed_is_not_confirmed_again(shop: Shop, told: dict[str, UUID]) -> None:
