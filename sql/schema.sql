@@ -1534,6 +1534,8 @@ CREATE INDEX event_unrelayed ON public.event USING btree (store_id, seq) WHERE (
 
 CREATE INDEX idempotency_by_age ON public.idempotency USING brin (created_at);
 
+CREATE INDEX idempotency_by_reservation ON public.idempotency USING btree (store_id, SUBSTRING(body FROM 8 FOR 36)) WHERE (body ~~ '{"id":"%'::text);
+
 CREATE INDEX item_by_gtin ON public.item USING btree (gtin) WHERE (gtin IS NOT NULL);
 
 CREATE UNIQUE INDEX movement_is_recorded_once ON public.movement USING btree (store_id, reference, sku) WHERE (reference IS NOT NULL);

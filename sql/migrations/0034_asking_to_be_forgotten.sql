@@ -8,6 +8,11 @@ alter table reply add column notification_id uuid;
 create index reservation_to_forget_early on reservation (store_id, ended_at)
  where erase_asked_at is not null and customer_name is not null;
 
+-- The first answers that tell a reservation: they are told anew when its people are forgotten, whatever else its store keeps.
+-- squawk-ignore require-concurrent-index-creation
+create index idempotency_by_reservation on idempotency (store_id, substring(body from 8 for 36)) where body like '{"id":"%';
+
 -- migrate:down
+drop index idempotency_by_reservation;
 drop index reservation_to_forget_early;
 alter table reply drop column notification_id;

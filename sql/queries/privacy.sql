@@ -50,7 +50,7 @@ update survey_answer set comment = null
 update idempotency i
    set body = reservation_json(r, :links::text, false, null)::text
   from reservation r
- where i.store_id = :store and i.body like '{"id":"%'
+ where i.store_id = :store and i.body like '{"id":"%' and substring(i.body from 8 for 36) = any (:ids::uuid[]::text[])
    and r.store_id = :store and r.id = any (:ids::uuid[]) and r.id::text = substring(i.body from 8 for 36);
 
 -- name: forget_delegate
