@@ -18,6 +18,7 @@ PREPARING_SECONDS = 40  # with one more answer less than the lease of a message
 _GO_AHEAD = 354
 _NO = 400
 _NEVER = 500
+_MAILBOX = 550
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463: tells why, and names nobody
 _OF_THE_RECIPIENT = re.compile(r"5\.(?:1\.(?![78]\b)|2\.)\d")  # the address and the mailbox; x.1.7 and x.1.8 are ours
 
@@ -103,11 +104,19 @@ async def _hand_over(session: aiosmtplib.SMTP, message: bytes, seconds: float) -
 
 
 def _refusal(error: SMTPResponseException) -> NotNow | Refused:
-    """5xx for this recipient is for ever; for us (sender, password, policy) somebody can mend it meanwhile."""
+    """Before the message: for ever where it is about the recipient; what is wrong with us somebody can mend meanwhile.
+
+    Ours are our sender, password and address (5.7), the server and its routes (5.3, 5.4), our words (5.5). Without an
+    enhanced code a 55x to RCPT is about the mailbox, and what is below about the conversation.
+    """
     reason = _reason(error.code, error.message)
     if not isinstance(error, SMTPRecipientRefused):
         return NotNow(reason)
-    return Refused(reason) if error.code >= _NEVER else NotYet(reason)
+    if error.code < _NEVER:
+        return NotYet(reason)
+    told = _ENHANCED.match(error.message)
+    theirs = _OF_THE_RECIPIENT.match(error.message) if told else error.code >= _MAILBOX
+    return Refused(reason) if theirs else NotNow(reason)
 
 
 def _rejection(code: int, message: str) -> NotNow | Refused:

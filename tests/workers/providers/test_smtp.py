@@ -81,6 +81,11 @@ async def test_a_letter_without_a_picture_is_text_and_page(mail: MailServer) -> 
     ("where", "answer", "problem", "reason"),
     [
         ("at_rcpt", "550 5.1.1 <camille@atelier.example> unknown", Refused, "smtp_550 5.1.1"),
+        ("at_rcpt", "556 5.1.10 takes no mail", Refused, "smtp_556 5.1.10"),
+        ("at_rcpt", "550 no such user", Refused, "smtp_550"),
+        ("at_rcpt", "554 5.7.1 <camille@atelier.example>: Relay access denied", NotNow, "smtp_554 5.7.1"),
+        ("at_rcpt", "550 5.4.1 no route", NotNow, "smtp_550 5.4.1"),
+        ("at_rcpt", "530 Authentication required", NotNow, "smtp_530"),
         ("at_rcpt", "450 4.2.1 busy", NotYet, "smtp_450 4.2.1"),
         ("at_data", "554 5.1.1 <camille@atelier.example> unknown", Refused, "smtp_554 5.1.1"),
         ("at_data", "552 5.2.2 mailbox full", Refused, "smtp_552 5.2.2"),
