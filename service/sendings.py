@@ -26,6 +26,9 @@ DOUBT_SECONDS = 30.0  # before a doubt is looked into, where its carrier wants n
 OPTED_OUT = "opted_out"
 """Why a message was suppressed, and the kind of the one message that says so to whoever opted out."""
 
+ADDRESS_GONE = "address_gone"
+"""Why a message was suppressed whose customer has taken away the e-mail or the phone it was for."""
+
 
 class Attempt(NamedTuple):
     """One message in one sender's hands; a later attempt makes this one's word void."""
@@ -74,7 +77,9 @@ async def claim(
         enough = await reminders.unwanted(db, rows, opt_outs)
         if unwanted or enough:
             await SQL["suppress"].run(db, store=store, ids=list(unwanted | enough), reason=OPTED_OUT)
-            await fall_back(db, store, list(unwanted - enough))  # who has been reminded enough, is so on every channel
+        gone = {row["id"] for row in claimed if row["reason"] == ADDRESS_GONE}
+        if heirs := gone | unwanted - enough:  # who has been reminded enough, is so on every channel
+            await fall_back(db, store, list(heirs))
         unwanted |= enough
         return [row for row in rows if row["id"] not in unwanted], len(claimed) - len(rows) + len(unwanted)
 

@@ -52,12 +52,14 @@ update notification n
    and m.morning > now() and coalesce(m.morning < n.too_late_at, true);
 
 -- name: claim
--- Take due messages for sending, under a lease of so many seconds; whoever else has one in hand keeps it.
+-- Take due messages for sending, under a lease of so many seconds; whoever else has one in hand keeps it. They go where the
+-- customer is reached by now, but for a doubt, which is looked up where it was sent.
 -- What is no longer true is not sent: the reason says so (where a first sending is in doubt, the doubt remains).
 with due as (
-    select n.id, n.doubts,
+    select n.id, n.doubts, w.address,
            case when n.address is null then 'forgotten'
                 when n.kind = 'opted_out' then null
+                when w.address is null then 'address_gone'
                 when n.person = 'delegate' and left(n.address, 21) is distinct from left(r.delegate_phone, 21) then 'delegate_changed'
                 when n.kind = 'short' and (r.answer_by is null or r.answer_by <= now()) then 'answered'
                 when exists (select from event newer
@@ -70,20 +72,23 @@ with due as (
       from notification n
       join event e on e.store_id = n.store_id and e.seq = n.event_seq
       join reservation r on r.store_id = n.store_id and r.id = n.reservation_id
+     cross join lateral (select case when n.person <> 'customer' or n.kind = 'opted_out' or n.doubts > 0 then n.address
+                                     when n.channel = 'email' then r.email else r.phone end as address) w
      where n.store_id = :store and n.id = any (:ids::uuid[])
        and n.state in ('pending', 'unknown') and n.next_attempt_at <= now()
      order by n.id
        for update of n skip locked
 )
 update notification n
-   set state = case when d.moot is null then 'sending' when d.doubts > 0 then 'unknown' else 'suppressed' end,
+   set address = case when d.moot is null then d.address else n.address end,
+       state = case when d.moot is null then 'sending' when d.doubts > 0 then 'unknown' else 'suppressed' end,
        reason = d.moot,
        attempts = n.attempts + case when d.moot is null then 1 else 0 end,
        lease_until = case when d.moot is null then now() + make_interval(secs => :lease) end,
        next_attempt_at = null, begun_at = null, updated_at = now()
   from due d
  where n.store_id = :store and n.id = d.id
-returning n.id, n.state;
+returning n.id, n.state, n.reason;
 
 -- name: put_off
 -- A due message that can't be claimed lets others go first, for so many seconds. Whoever has it in hand keeps it.

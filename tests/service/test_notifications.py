@@ -105,6 +105,25 @@ async def test_who_is_no_longer_to_collect_it_gets_no_code(tea: Shop) -> None:
     ] * 2
 
 
+async def test_what_waits_goes_where_its_customer_is_reached_by_then(tea: Shop) -> None:
+    moved, left, doubted = [await tea.confirm(await tea.hold("tea", 1, customer=BY_MAIL)) for _ in range(3)]
+    await tell(tea)
+    await tea.pool.execute(
+        "update notification set doubts = 1, state = 'unknown' where reservation_id = $1", UUID(doubted["id"])
+    )
+    new, away = {"email": "neuf@atelier.example"}, {"email": None, "phone": "+33639980003"}
+    for order, named in ((moved, new), (left, away), (doubted, new)):
+        async with transaction(tea.pool) as db:
+            body = ChangeBody.model_validate(named)
+            await changes.change(db, "lyon", UUID(order["id"]), body, caller=CUSTOMER, links=tea.links)
+    mails, texts = await claim_all(tea), await claim_all(tea, "sms")
+    assert {(str(row["reservation_id"]), row["address"]) for row in (*mails, *texts)} == {
+        (moved["id"], "neuf@atelier.example"),
+        (left["id"], "+33639980003"),
+        (doubted["id"], BY_MAIL["email"]),  # it may have gone there, and is looked up there
+    }
+
+
 async def test_relaying_again_owes_nothing_twice(tea: Shop) -> None:
     await tea.ready("tea", 1, customer=BOTH)
     first = await tell(tea)
