@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 8  # messages in one sender's hands
 PROMPT_SECONDS = 5.0  # from noting a message as begun to handing it over; a carrier's patience beside it fits a lease
+LOOKING_SECONDS = 45.0  # for all that a carrier is asked about a doubt; beyond the lease nobody would hear the answer
 RECORDING = (0.2, 0.5, 1, 2, 4, 8, 8, 8)  # seconds between attempts to record what a carrier said
 
 
@@ -172,7 +173,11 @@ class Sender:
             return Fate("lost")
         if not self._carrier.can_tell:
             return Fate("unknown", "no_answer_twice") if row["doubts"] > 1 else None
-        ref = await self._carrier.look_up(letter)
+        try:
+            async with asyncio.timeout(LOOKING_SECONDS):
+                ref = await self._carrier.look_up(letter)
+        except TimeoutError:
+            raise NotNow("slow_to_tell") from None
         return Fate("accepted", ref=ref) if ref is not None else None
 
     async def _note(self, fate: Fate) -> None:

@@ -97,6 +97,27 @@ async def test_a_doubt_is_cleared_by_asking_where_the_carrier_can_tell(shop: Sho
     assert (len(carrier.given), carrier.asked) == (1, 1)
 
 
+@dataclass
+class Endless(Moody):
+    """Asked, it never comes to an end."""
+
+    async def look_up(self, letter: Letter) -> str | None:
+        await super().look_up(letter)
+        return await asyncio.Future()
+
+
+async def test_a_doubt_that_its_carrier_is_slow_to_clear_remains_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.notifications.LOOKING_SECONDS", 0.02)
+    await orders(shop, 1)
+    await tell(shop)
+    carrier = Endless([InDoubt("no answer")], found=True)
+    await send(shop, carrier, 2)
+    assert await fate(shop) == ("unknown", "slow_to_tell")
+    assert (len(carrier.given), carrier.asked) == (1, 1)
+
+
 async def test_what_the_carrier_never_got_is_sent(shop: Shop) -> None:
     await orders(shop, 1)
     await tell(shop)
