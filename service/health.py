@@ -68,6 +68,11 @@ async def workers(db: Connection) -> int:
     return int(await SQL["workers"].value(db))
 
 
+async def passed_over(db: Connection) -> dict[str, int]:
+    """Of how many stores workers could not do their work lately, by round; nothing where all goes well."""
+    return {row["round"]: row["stores"] for row in await SQL["passed_over"].rows(db)}
+
+
 async def redis_up(url: str | None) -> dict[str, float]:
     """1 while Redis takes what it is told, 0 while not; nothing where there is none to ask."""
     state = await ask_redis(url)

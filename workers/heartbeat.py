@@ -6,6 +6,7 @@ from uuid import UUID
 from service import queries
 from service.database import Pool, connection
 from service.ids import new_id
+from workers.rounds import passed_over
 
 SQL = queries.load("workers")
 
@@ -21,9 +22,9 @@ class Heartbeat:
         self.id: UUID = new_id()
 
     async def beat(self) -> int:
-        """Still here."""
+        """Still here, and how it does."""
         async with connection(self._pool) as db:
-            await SQL["beat"].run(db, id=self.id, host=socket.gethostname())
+            await SQL["beat"].run(db, id=self.id, host=socket.gethostname(), passed_over=passed_over())
         return 0
 
     async def leave(self) -> None:

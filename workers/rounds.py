@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ Done = TypeVar("Done")
 
 AT_ONCE = 3  # stores
 SILENCE = 60.0  # seconds without saying the same of a store
+LATELY = 900.0  # seconds for which a store counts as passed over: upkeep comes round every ten minutes
 SLOWEST = 30.0  # seconds between attempts of work that keeps failing
 
 
@@ -36,9 +38,11 @@ async def each_store(stores: Iterable[str], work: Callable[[str], Awaitable[Done
             try:
                 with traces.span(f"round {job}", job=job, store=store):
                     done.append(await work(store))
+                _passed.pop((job, store), None)
             except Unavailable as problem:
                 away.append(problem)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it is this store's only
+                _passed[job, store] = time.monotonic()
                 _complain(store, error)
             if away:
                 return
@@ -50,6 +54,15 @@ async def each_store(stores: Iterable[str], work: Callable[[str], Awaitable[Done
 
 
 _complained: dict[tuple[str, str], float] = {}
+_passed: dict[tuple[str, str], float] = {}
+
+
+def passed_over() -> dict[str, int]:
+    """Of how many stores this process could not do its work lately, and has not since; by the name of the round."""
+    now = time.monotonic()
+    for what in [what for what, at in _passed.items() if now - at >= LATELY]:
+        del _passed[what]
+    return dict(Counter(job for job, _ in _passed))
 
 
 def _complain(store: str, error: Exception) -> None:

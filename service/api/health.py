@@ -62,6 +62,7 @@ async def _gauges(pool: Pool, days: int) -> dict[str, tuple[str, dict[str, float
         templates = await message_templates.failures(db)
         wrong_codes = await attempts.failures(db)
         workers = await health.workers(db)
+        passed_over = await health.passed_over(db)
     return {
         "comptoir_oldest_undone_seconds": ("Age of the oldest work that is due", undone.model_dump()),
         "comptoir_open_reservations": ("Reservations on their way", {**waiting}),
@@ -70,6 +71,7 @@ async def _gauges(pool: Pool, days: int) -> dict[str, tuple[str, dict[str, float
         "comptoir_notifications": ("Messages that failed, are unknown, in doubt, or tried again", {**messages}),
         "comptoir_carrier_rests_seconds": ("For how long a carrier of messages is left alone", resting),
         "comptoir_workers": ("Workers that live", {"": workers}),
+        "comptoir_stores_passed_over": ("Stores whose work failed lately, by round", {**passed_over}),
         "comptoir_webhook_deliveries": ("Webhooks that wait, and that were given up", {**waiting_webhooks}),
         "comptoir_webhook_endpoints": ("Endpoints that are on, and that were switched off for failing", {**endpoints}),
     }

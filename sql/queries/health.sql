@@ -58,6 +58,14 @@ select extract(epoch from now() - (
 -- How many workers were seen alive in the last half minute.
 select count(*) from worker where seen_at > now() - interval '30 seconds';
 
+-- name: passed_over
+-- Of how many stores a living worker could not do its work lately, by round; what several can't do counts once.
+select p.round, max(p.stores::integer) as stores
+  from worker w, jsonb_each_text(w.passed_over) p(round, stores)
+ where w.seen_at > now() - interval '30 seconds'
+ group by p.round
+ order by p.round;
+
 -- name: open_reservations
 -- How many reservations are on their way, by state; read from the index of the open ones.
 select state, count(*) as reservations

@@ -1,7 +1,7 @@
 -- name: beat
--- This worker is alive.
-insert into worker (id, host) values (:id, :host)
-on conflict (id) do update set seen_at = now();
+-- This worker is alive; of how many stores it could not do its work, by round.
+insert into worker (id, host, passed_over) values (:id, :host, :passed_over)
+on conflict (id) do update set seen_at = now(), passed_over = excluded.passed_over;
 
 -- name: leave
 -- This worker has stopped in good order.

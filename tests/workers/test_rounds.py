@@ -82,18 +82,25 @@ async def test_failing_work_is_tried_again_ever_later_and_said_ever_more_rarely(
 
 async def test_a_store_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "_complained", {})
+    monkeypatch.setattr(rounds, "_passed", {})
+    broken = {"b": Busy, "c": RuntimeError}
 
     async def work(store: str) -> str:
-        if store == "b":
-            raise Busy
-        if store == "c":
-            raise RuntimeError
+        if store in broken:
+            raise broken[store]
         return store
 
     with capture_logs() as said:
         for _ in range(3):
             assert await each_store("abcdefg", work) == ["a", "d", "e", "f", "g"]
     assert [(line["store"], line["reason"]) for line in said] == [("b", "busy"), ("c", None)]
+    assert list(rounds.passed_over().values()) == [2]
+    del broken["b"]
+    with capture_logs():
+        await each_store("abc", work)
+    assert list(rounds.passed_over().values()) == [1]
+    monkeypatch.setattr(rounds, "LATELY", 0.0)
+    assert rounds.passed_over() == {}
 
 
 async def test_without_a_database_no_store_is_tried_in_vain() -> None:

@@ -200,6 +200,9 @@ async def test_numbers_are_counted_by_route_never_by_path(api: Api, shop: Shop) 
     await shop.hold("tea", 1)
     await api.get("/v1/stores/lyon")
     await api.get("/wp-admin/camille")
+    passed = "insert into worker (id, host, passed_over) values (new_id(), 'h', $1)"
+    for stores in ({"clocks": 1, "relay": 2}, {"clocks": 3}):
+        await shop.pool.execute(passed, stores)
     told = await api.get("/metrics", key="")
     families = {family.name: family for family in text_string_to_metric_families(told.text)}
     counted = {(one.labels["route"], one.labels["status"]) for one in families["comptoir_requests"].samples}
@@ -211,6 +214,8 @@ async def test_numbers_are_counted_by_route_never_by_path(api: Api, shop: Shop) 
     assert opened == {"held": 1}
     undone = {one.labels["what"] for one in families["comptoir_oldest_undone_seconds"].samples}
     assert undone == OldestUndone.model_fields.keys()
+    passed_over = {one.labels["what"]: one.value for one in families["comptoir_stores_passed_over"].samples}
+    assert passed_over == {"clocks": 3, "relay": 2}
     assert families["comptoir_database_up"].samples[0].value == 1
     assert "comptoir_request_seconds" in families
     assert "comptoir_database_connections" in families

@@ -12,7 +12,11 @@ create index reservation_to_forget_early on reservation (store_id, ended_at)
 -- squawk-ignore require-concurrent-index-creation
 create index idempotency_by_reservation on idempotency (store_id, substring(body from 8 for 36)) where body like '{"id":"%';
 
+-- Of how many stores a worker could not do its work lately, by round: what its log says, for whoever counts.
+alter table worker add column passed_over jsonb not null default '{}';
+
 -- migrate:down
+alter table worker drop column passed_over;
 drop index idempotency_by_reservation;
 drop index reservation_to_forget_early;
 alter table reply drop column notification_id;
