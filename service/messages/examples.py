@@ -17,6 +17,13 @@ STORE: dict[str, Any] = {
     "store_phone": "+33478000000",
     "instructions": {"fr": "Comptoir au fond à gauche.", "en": "Counter at the back, left."},
 }
+
+
+def _line(sku: str, name: str, units: int, short: int = 0) -> dict[str, Any]:
+    taken = {"asked": units, "quantity": units, "short": short, "collected": units - short, "refused": 0}
+    return {"sku": sku, "name": name, **taken, "unit_price": 2790 if sku == "a" else 300, "total": None}
+
+
 ORDER: dict[str, Any] = {
     "customer": {"name": "Camille Durand"},
     "order_ref": "WEB-104233",
@@ -29,18 +36,17 @@ ORDER: dict[str, Any] = {
     "ready_by": "2026-11-24T16:00:00.000000Z",
     "answer_by": "2026-11-24T18:30:00.000000Z",
     "collect_by": "2026-11-25T18:30:00.000000Z",
-    "lines": [
-        {"sku": "a", "name": "Lampe de bureau Lucie", "quantity": 2, "short": 1, "collected": 1, "refused": 0},
-        {"sku": "b", "name": "Ampoule E27", "quantity": 4, "short": 0, "collected": 4, "refused": 0},
-    ],
+    "total": 6780,
+    "lines": [_line("a", "Lampe de bureau Lucie", 2, short=1), _line("b", "Ampoule E27", 4)],
 }
-_PLAIN = [{"sku": "b", "name": "Ampoule E27", "quantity": 1, "short": 0, "collected": 1, "refused": 0}]
+_PLAIN = [_line("b", "Ampoule E27", 1)]
 _MANY = [{**_PLAIN[0], "name": f"Ampoule <{n}> & co.", "short": n % 2, "quantity": 2} for n in range(500)]
 _LONG = {"store_name": "Grande Halle de la Création Artisanale du Vieux-Port de Marseille Nord"}
 
 STUMBLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the usual order": ({}, {}),
     "nothing missing, nothing to pay": ({"lines": _PLAIN, "amount_due": 0, "paid": True, "extended": True}, {}),
+    "paid, and something is missing": ({"amount_due": 0, "paid": True}, {}),
     "no price": ({"amount_due": None, "currency": None}, {}),
     "a customer without a name": ({"customer": {"name": None}}, {}),
     "no link": ({}, {"token": None}),

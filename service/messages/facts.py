@@ -29,6 +29,7 @@ WITH_QR = frozenset({"ready", "reminder"})
 WITH_DUE = frozenset({"confirmed", "ready", "reminder"})
 WITHOUT_LINK = frozenset({"cancelled", "expired"})
 WITH_MISSING = frozenset({"short", "ready", "reminder"})
+WITH_REFUND = WITH_MISSING | {"cancelled"}
 WITH_OPT_OUT = frozenset({"reminder"})
 """Kinds that nobody needs and some don't want: they tell how to have no more of them."""
 
@@ -41,6 +42,7 @@ def gather(row: Row, language: str, *, settings: Settings, folder: Path = spelli
     moment = order.get(MOMENT.get(kind, ""))
     local = datetime.fromisoformat(moment).astimezone(ZoneInfo(row["time_zone"])) if moment else None
     due = order["amount_due"] if kind in WITH_DUE else None
+    refund = _refund(order, kind) if kind in WITH_REFUND else None
     has_link, token = row["token"] is not None and row["person"] != "delegate", row["token"]
     return {
         "language": language,
@@ -59,6 +61,7 @@ def gather(row: Row, language: str, *, settings: Settings, folder: Path = spelli
         "moment": spelling.moment(local, language, folder) if local else None,
         "brief_moment": spelling.brief_moment(local, language, folder) if local else None,
         "due": spelling.money(due, order["currency"], language, folder) if due else None,
+        "refund": spelling.money(refund, order["currency"], language, folder) if refund else None,
         "lines": _lines(order, kind),
         "missing": _missing(order) if kind in WITH_MISSING else [],
         "extended": order["extended"],
@@ -69,8 +72,8 @@ def gather(row: Row, language: str, *, settings: Settings, folder: Path = spelli
 
 NAMES = frozenset({
     "language", "shop", "store", "address", "phone", "phone_spelled", "instructions", "name", "order_ref", "code", "qr",
-    "link", "opt_out", "moment", "brief_moment", "due", "lines", "missing", "extended", "paid", "out_of_stock",
-    "subject",
+    "link", "opt_out", "moment", "brief_moment", "due", "refund", "lines", "missing", "extended", "paid",
+    "out_of_stock", "subject",
 })  # fmt: skip
 """What `gather` knows, and the subject of the e-mail."""
 
@@ -119,3 +122,24 @@ def _units(line: dict[str, Any], kind: str) -> int:
 
 def _missing(order: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"units": line["short"], "name": line["name"]} for line in order["lines"] if line["short"]]
+
+
+def _refund(order: dict[str, Any], kind: str) -> int | None:
+    """What who has paid gets back, in minor units: all of a cancelled order, else what is missing of it.
+
+    None where the order has no prices.
+    """
+    if not order["paid"] or order["currency"] is None:
+        return None
+    if kind == "cancelled":
+        return int(order["total"])
+    return sum(
+        _price(line, line["quantity"]) - _price(line, line["quantity"] - line["short"]) for line in order["lines"]
+    )
+
+
+def _price(line: dict[str, Any], units: int) -> int:
+    """As `line_price` of the database has it: of a line's total, its share, rounded half up."""
+    if line["unit_price"] is not None:
+        return int(line["unit_price"] * units)
+    return int((2 * line["total"] * units + line["asked"]) // (2 * line["asked"]))

@@ -161,10 +161,11 @@ def _text_message(row: Row, known: dict[str, Any], fill: Fill) -> str:
         text = gsm.spelled(one_line(fill("delegate.sms.txt" if delegate else "sms.txt", {**said, **names})))
         too_long = (gsm.septets(text) or 0) - gsm.SEGMENT
         longest = max(names, key=lambda name: len(names[name]))
-        if too_long <= 0 or (said["due"] is None and len(names[longest]) <= SHORTEST):
+        amount = next((name for name in ("due", "refund") if said[name] is not None), None)
+        if too_long <= 0 or (amount is None and len(names[longest]) <= SHORTEST):
             return text
-        if said["due"] is not None:  # the page behind the link says it too
-            said["due"] = None
+        if amount is not None:  # the page behind the link says what is due, the e-mail what comes back
+            said[amount] = None
         else:
             names[longest] = names[longest][: max(SHORTEST, len(names[longest]) - too_long)].rstrip()
 

@@ -52,10 +52,8 @@ def row(kind: str, channel: str, locale: str = "fr-FR", **changes: Any) -> dict[
         "ready_by": "2026-11-24T16:00:00.000000Z",
         "answer_by": "2026-11-24T18:30:00.000000Z",
         "collect_by": "2026-11-25T18:30:00.000000Z",
-        "lines": [
-            {"sku": "a", "name": "Lampe de bureau <Lucie>", "quantity": 2, "short": 1, "collected": 1, "refused": 0},
-            {"sku": "b", "name": "Ampoule E27", "quantity": 4, "short": 0, "collected": 4, "refused": 0},
-        ],
+        "total": 6780,
+        "lines": [{**examples.ORDER["lines"][0], "name": "Lampe de bureau <Lucie>"}, examples.ORDER["lines"][1]],
     }
     order |= changes.pop("order", {})
     return {
@@ -187,6 +185,30 @@ def test_a_delegate_s_opting_out_is_confirmed_in_the_words_for_everybody(locale:
     ours = settings()
     letters = [write(row("opted_out", "sms", locale, person=who), settings=ours) for who in ("delegate", "customer")]
     assert letters[0].text == letters[1].text
+
+
+PRICES = {
+    "of a unit": ({"unit_price": 1250, "total": None}, "12,50", "€25.00"),
+    "of the line": ({"unit_price": None, "total": 2505}, "12,52", "€25.05"),
+}
+
+
+@pytest.mark.parametrize("price", PRICES)
+def test_who_has_paid_is_told_what_they_get_back(price: str) -> None:
+    columns, missing, all_of_it = PRICES[price]
+    line = {"sku": "a", "name": "Lampe", "asked": 2, "quantity": 2, "short": 1, "collected": 0, "refused": 0} | columns
+    order = {"paid": True, "amount_due": 0, "lines": [line], "total": columns["total"] or 2500}
+    for kind in ("short", "ready", "reminder"):
+        letter = write(row(kind, "email", order=order), settings=settings())
+        for words in (letter.text, Page(letter.html or "").words):
+            said = f"sera remboursé par la boutique où vous avez commandé\u00a0: {missing}\u00a0€."
+            assert said in re.sub(r"[ \n]+", " ", words)
+    short = order | {"pickup_url": "https://k.fr/p/2222H7K3F2BCDFGHJKNPRSTV"}  # else the amount is what gives way
+    assert f" {missing} € remboursés. " in write(row("ready", "sms", order=short), settings=settings()).text
+    for channel in ("email", "sms"):
+        assert all_of_it in write(row("cancelled", channel, "en", order=order), settings=settings()).text
+    unpaid = write(row("ready", "email", order=order | {"paid": False}), settings=settings())
+    assert "rembours" not in unpaid.text
 
 
 def test_names_are_spelled_within_the_alphabet() -> None:
