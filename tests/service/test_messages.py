@@ -211,6 +211,13 @@ def test_who_has_paid_is_told_what_they_get_back(price: str) -> None:
     assert "rembours" not in unpaid.text
 
 
+@pytest.mark.parametrize(("units", "said"), [(1, "il manque un article"), (2, "il manque des articles")])
+def test_one_thing_that_is_missing_is_not_several(units: int, said: str) -> None:
+    order = {"lines": [{**examples.ORDER["lines"][0], "short": units}]}
+    text, mail = (write(row("short", channel, order=order), settings=settings()) for channel in ("sms", "email"))
+    assert (said in text.text, said in (mail.subject or ""), said in mail.text.lower()) == (True, True, True)
+
+
 def test_names_are_spelled_within_the_alphabet() -> None:
     assert gsm.spelled("L’Œuvre d’Élodie, « forêt » – ça") == "L'OEuvre d'Élodie, \"foret\" - ca"
     assert gsm.spelled("Магазин") == "Магазин"
