@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from service.errors import InvalidRequest
+from service.models.fields import said
 from service.models.imports import WHOLE_NUMBERS, Line, LineError
 
 LONGEST_LINE = 64 * 1024  # bytes
@@ -219,9 +220,9 @@ def _checked(read: Callable[[], Line], store: Any) -> Line:
     try:
         return read()
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = error.errors(include_url=False, include_input=False)
         if faults[0]["type"] == "json_invalid":
             raise _Wrong("malformed_json", f"The line is no JSON: {faults[0]['msg']}.") from None
-        told = (f"{'.'.join(map(str, fault['loc'])) or 'line'}: {fault['msg']}" for fault in faults[:_MOST_FAULTS])
+        told = (f"{'.'.join(map(str, fault['loc'])) or 'line'}: {said(fault)}" for fault in faults[:_MOST_FAULTS])
         detail = "; ".join(told).replace("\0", "\\u0000")  # a field may be called that, and nobody could keep it
         raise _Wrong("invalid_fields", detail, store) from None

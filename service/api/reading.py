@@ -21,6 +21,7 @@ from service.errors import (
     RequestTimeout,
     UnsupportedMediaType,
 )
+from service.models.fields import said
 
 LARGEST_BODY = 64 * 1024  # bytes
 BODY_SECONDS = 10
@@ -39,14 +40,14 @@ def checked(validate: Callable[[Any], Model], value: object, *, place: str = "po
     try:
         return validate(value)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = error.errors(include_url=False, include_input=False)
         if faults[0]["type"] == "json_invalid":
             raise MalformedRequest(f"The body is no JSON: {faults[0]['msg']}.") from None
         told = [
             {
                 place: pointer(fault["loc"]) if place == "pointer" else ".".join(map(str, fault["loc"])),
                 "code": fault["type"],
-                "message": fault["msg"].removeprefix("Value error, "),
+                "message": said(fault),
             }
             for fault in _telling(faults)[:_MOST_FAULTS]
         ]
@@ -81,8 +82,9 @@ def checked_part(value: str, kind: Any, *, name: str = "path") -> str:
     try:
         return str(TypeAdapter(kind).validate_python(value))
     except ValidationError as error:
-        message = error.errors(include_url=False, include_input=False)[0]["msg"]
-        fault = {"parameter": name, "code": error.errors()[0]["type"], "message": message}
+        found = error.errors(include_url=False, include_input=False)[0]
+        message = said(found)
+        fault = {"parameter": name, "code": found["type"], "message": message}
         raise InvalidRequest(f"{value[:60]!r}: {message}", errors=[fault]) from None
 
 

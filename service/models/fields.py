@@ -1,13 +1,14 @@
 """Kinds of values that are checked once, here: skus, phones, e-mail addresses, currencies, languages, GTINs."""
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Annotated, Any
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic import StringConstraints as Text
+from pydantic_core import ErrorDetails
 
 MOST_UNITS = 1_000_000  # of one sku in one line
 MOST_LINES = 500
@@ -33,6 +34,16 @@ MINOR_DIGITS = {"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF
 MINOR_DIGITS |= {"UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0}
 MINOR_DIGITS |= {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}
 """Digits after the point, where they aren't two."""
+
+
+_SAID = {
+    "missing": "this is needed",
+    "extra_forbidden": "there is nothing of that name here",
+    "too_short": "give at least {min_length}",
+    "too_long": "give at most {max_length}",
+    "moment": "give a moment with its offset (RFC 3339), like 2026-11-23T18:30:00Z",
+}
+"""What pydantic says of its own types, said of what was sent."""
 
 
 class Asked(BaseModel):
@@ -101,6 +112,26 @@ def whole(value: Any) -> Any:
     return value
 
 
+def said(fault: ErrorDetails) -> str:
+    """What is wrong with a field, in words that need no knowledge of what reads it."""
+    kind = "moment" if fault["type"].startswith(("datetime_", "timezone_")) else fault["type"]
+    if kind in _SAID:
+        return _SAID[kind].format_map(fault.get("ctx", {}))
+    return fault["msg"].removeprefix("Value error, ")
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, (str, datetime)) or (isinstance(value, str) and value[4:5] != "-"):
+        raise ValueError(_SAID["moment"])  # seconds since 1970, or thousandths of them? nobody should have to guess
+    return value
+
+
+def _of_our_time(value: datetime) -> datetime:
+    if not MINYEAR < value.year < MAXYEAR:
+        raise ValueError("no store is open in that year")  # nor can it be spelled by another clock
+    return value
+
+
 def spell(moment: datetime) -> str:
     """Spell a moment as the API does: RFC 3339, UTC, microseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
@@ -123,4 +154,10 @@ Gln = Annotated[str, Text(pattern=r"^\d{13}$"), AfterValidator(_gs1)]
 Quantity = Annotated[int, BeforeValidator(whole), Field(ge=1, le=MOST_UNITS)]
 Units = Annotated[int, BeforeValidator(whole), Field(ge=0, le=MOST_UNITS)]
 Money = Annotated[int, BeforeValidator(whole), Field(ge=0, le=1_000_000_000_00, description="minor units")]
-Moment = Annotated[AwareDatetime, PlainSerializer(spell, when_used="json"), Field(examples=["2026-11-23T18:30:00Z"])]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written),
+    AfterValidator(_of_our_time),
+    PlainSerializer(spell, when_used="json"),
+    Field(examples=["2026-11-23T18:30:00Z"]),
+]

@@ -114,7 +114,10 @@ NONSENSE: dict[str, tuple[dict[str, Any], int, str]] = {
     ),
     "a slot in a store without": ({"slot": "2030-01-01T10:00:00Z"}, 422, "invalid_slot"),
     "a slot in the past": ({"slot": "2001-01-01T10:00:00Z"}, 422, "invalid_slot"),
-    "a slot at the end of time": ({"slot": "9999-12-31T23:59:59Z"}, 422, "invalid_slot"),
+    "a slot at the end of time": ({"slot": "9999-12-31T23:59:59Z"}, 422, "invalid_request"),
+    "a slot after the end of time": ({"slot": "9999-12-31T23:59:59-14:00"}, 422, "invalid_request"),
+    "a slot before time began": ({"slot": "0001-01-01T00:00:00+14:00"}, 422, "invalid_request"),
+    "a slot in seconds, or thousandths": ({"slot": 1_900_000_000}, 422, "invalid_request"),
     "a time without a zone": ({"slot": "2030-01-01T10:00:00"}, 422, "invalid_request"),
     "a second to pay": ({"hold_seconds": 1}, 422, "invalid_request"),
     "a year to pay": ({"hold_seconds": 31_536_000}, 422, "invalid_request"),
@@ -145,6 +148,14 @@ async def test_a_refusal_says_each_fault_once_and_where(api: Api, stocked: Shop)
         ("/lines/0/quantity", "greater_than_equal"),
     ]
     assert answer.json["errors"][0]["message"] == "give an email or a phone, so that the customer can be told"
+    answer = await api.post(HOLD, {"order_reference": "1", "lines": [], "customer": {"name": "C"}, "slot": "noon"})
+    assert {fault["pointer"]: fault["message"] for fault in answer.json["errors"]} == {
+        "/customer": "give an email or a phone, so that the customer can be told",
+        "/lines": "give at least 1",
+        "/order_ref": "this is needed",
+        "/order_reference": "there is nothing of that name here",
+        "/slot": "give a moment with its offset (RFC 3339), like 2026-11-23T18:30:00Z",
+    }
 
 
 async def test_ten_thousand_lines_are_refused_as_too_much(api: Api, stocked: Shop) -> None:
