@@ -30,6 +30,7 @@ _SECRET_LENGTH = 43  # 256 bits
 _CHECK_LENGTH = 6
 _NOBODYS = hashlib.sha256(b"").digest()
 _MOST_REMEMBERED = 10_000
+_UNKNOWN = "This key is not known here, or no longer."
 
 
 def _draw(length: int) -> str:
@@ -165,14 +166,14 @@ class Keyring:
         """Who holds this key. Raises Unauthorized, in the same words whatever is wrong with it."""
         parts = self._read(text)
         if parts is None:
-            raise Unauthorized
+            raise Unauthorized(_UNKNOWN)
         name, secret = parts
         living = self._known.get(name)
         if living is None or time.monotonic() - living.read_at > FRESH_SECONDS:
             living = await self._ask(name)
         expected = living.secret_hash if living else _NOBODYS
         if not hmac.compare_digest(digest(secret), expected) or living is None:
-            raise Unauthorized
+            raise Unauthorized(_UNKNOWN)
         if living.unnoted:
             living.unnoted = False
             async with connection(self._pool) as db:

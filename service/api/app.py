@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from aiohttp import hdrs, web
+from aiohttp.log import server_logger
 
 from service.api import access, callbacks, clerks, limits, openapi, problems, reservations, routes, streams
-from service.api.canonical_log import REQUEST_ID, canonical_log
+from service.api.canonical_log import REQUEST_ID, canonical_log, of_the_server
 from service.api.certificates import Certificates
 from service.api.endpoints import CLOSING, LINKS, OPERATIONS, POOL, SETTINGS, Answer, Call, Endpoint
 from service.api.hub import Hub
@@ -74,6 +75,7 @@ def build_app(settings: Settings, pool: Pool, endpoints: tuple[Endpoint, ...] = 
 
 def runner(app: web.Application) -> web.AppRunner:
     """Make what listens: connections that say nothing are closed, lines and headers are bounded, bodies stay packed."""
+    server_logger.addFilter(of_the_server)
     return web.AppRunner(
         app,
         access_log=None,  # see canonical_log

@@ -1,11 +1,13 @@
 """One log line per request: what was asked, by whom, and how it ended; nothing personal, and never the query."""
 
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from service import metrics, traces
 from service.callers import Caller
@@ -85,3 +87,13 @@ def _write(request: web.Request, status: int, seconds: float) -> None:
     if crash := request.get(CRASH):
         facts["exc_info"] = crash
     (log.error if status >= _CRASHED else log.info)("request_served", **facts)
+
+
+def of_the_server(record: logging.LogRecord) -> bool:
+    """Keep the addresses of callers out of what the server itself logs; what nobody can read is no fault of ours."""
+    if record.args:
+        record.msg, record.args = "request_broke", ()
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.msg, record.exc_info = "request_unreadable", None
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    return True

@@ -93,6 +93,12 @@ def _currency(value: str) -> str:
     return value
 
 
+def _minor(value: Any) -> Any:
+    if isinstance(value, (bool, str)) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError("give a whole number of the smallest unit: 1250 for 12.50 EUR")
+    return value
+
+
 def check_digit_agrees(digits: str) -> bool:
     """Whether the last digit of a GS1 number is the one that the others ask for (weights 3 and 1 from the right)."""
     total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(digits)))
@@ -153,7 +159,7 @@ Gtin = Annotated[str, Text(pattern=r"^(\d{8}|\d{12,14})$"), AfterValidator(_gs1)
 Gln = Annotated[str, Text(pattern=r"^\d{13}$"), AfterValidator(_gs1)]
 Quantity = Annotated[int, BeforeValidator(whole), Field(ge=1, le=MOST_UNITS)]
 Units = Annotated[int, BeforeValidator(whole), Field(ge=0, le=MOST_UNITS)]
-Money = Annotated[int, BeforeValidator(whole), Field(ge=0, le=1_000_000_000_00, description="minor units")]
+Money = Annotated[int, BeforeValidator(_minor), Field(ge=0, le=1_000_000_000_00, description="minor units")]
 Moment = Annotated[
     AwareDatetime,
     BeforeValidator(_written),

@@ -46,6 +46,7 @@ async def test_nonsense_gets_in_nowhere(api: Api, endpoint: Endpoint) -> None:
         told = await api.request(endpoint.method, address(endpoint), key=key)
         assert told.status == 401
         assert 'error="invalid_token"' in told.headers["WWW-Authenticate"]
+        assert told.json["detail"] == "This key is not known here, or no longer."
 
 
 @every_closed

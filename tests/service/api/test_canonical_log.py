@@ -70,6 +70,8 @@ async def test_nothing_personal_reaches_the_log(api: Api, shop: Shop, capfd: pyt
         await api.post(
             "/v1/stores/lyon/reservations", {**order, "customer": {"name": name, "email": 1, "phone": phone}}
         )
+        async with api.session.get(api.url + "/livez", headers={"Cookie": "x" * 9000}) as unread:
+            assert unread.status == 400  # no header is that long
         structlog.get_logger().info("somebody_forgot", customer=name, to=phone, link=f"/r/{token}")  # not on the list
     finally:
         structlog.configure(**before[0])
@@ -79,5 +81,7 @@ async def test_nothing_personal_reaches_the_log(api: Api, shop: Shop, capfd: pyt
     written = capfd.readouterr().err
     lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
     assert [line["event"] for line in lines].count("request_served") == 6
+    assert [line["level"] for line in lines if line["event"] == "request_unreadable"] == ["info"]
+    assert "127.0.0.1" not in written, "where a caller sits is their own business"
     for secret in (*SECRETS, held.json["pickup_code"], held.json["pickup_url"].rpartition("/")[2], "ck_"):
         assert secret not in written

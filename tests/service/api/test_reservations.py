@@ -156,6 +156,8 @@ async def test_a_refusal_says_each_fault_once_and_where(api: Api, stocked: Shop)
         "/order_reference": "there is nothing of that name here",
         "/slot": "give a moment with its offset (RFC 3339), like 2026-11-23T18:30:00Z",
     }
+    answer = await api.post(HOLD, order(lines=[{"sku": "tea", "quantity": 1, "unit_price": 12.5}], currency="EUR"))
+    assert answer.json["errors"][0]["message"] == "give a whole number of the smallest unit: 1250 for 12.50 EUR"
 
 
 async def test_ten_thousand_lines_are_refused_as_too_much(api: Api, stocked: Shop) -> None:
