@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -52,7 +53,7 @@ def gather(row: Row, language: str, *, settings: Settings, folder: Path = spelli
         "phone": row["store_phone"],
         "phone_spelled": _phone(row["store_phone"]),
         "instructions": (row["instructions"] or {}).get(language) if kind in WITH_QR else None,
-        "name": order["customer"]["name"],
+        "name": unlinked(order["customer"]["name"]),
         "order_ref": order["order_ref"],
         "code": order["pickup_code"] if kind in WITH_CODE else None,
         "qr": kind in WITH_QR and token is not None,
@@ -89,6 +90,11 @@ def opt_out_link(settings: Settings, token: str) -> str:
 def one_line(text: str) -> str:
     """No line break and no control character gets into a header or a text message."""
     return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()
+
+
+def unlinked(name: str | None) -> str | None:
+    """A name without what a phone or a mail program makes a link of: who typed it need not be who is written to."""
+    return name and re.sub(r"(://|[.@/\\](?=\w))+", " ", unicodedata.normalize("NFKC", name))
 
 
 def _address(address: dict[str, Any] | None) -> list[str]:

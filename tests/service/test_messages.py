@@ -348,6 +348,18 @@ def test_an_order_number_cannot_forge_a_header() -> None:
     assert "\r" not in (letter.subject or "")
 
 
+@pytest.mark.parametrize(("channel", "person"), [("sms", "delegate"), ("email", "customer")])
+def test_a_name_cannot_make_a_link_in_a_message_to_somebody_else(channel: str, person: str) -> None:
+    def written(name: str) -> str:
+        order = {"customer": {"name": name}}
+        return write(row("ready", channel, person=person, order=order), settings=settings()).text.lower()
+
+    for name in ("Voir http://prix.example/a", "WWW.prix\uff0eexample", "vous@prix.example", "prix\u2024example/a"):
+        assert "prix example" in written(name)
+        assert not re.search(r"[.@/]prix", written(name))
+    assert "j.-p. o'neil" in written("J.-P. O'Neil")
+
+
 def test_a_shop_without_a_name_signs_as_its_store() -> None:
     letter = write(row("ready", "sms"), settings=settings(retailer=""))
     assert letter.text.startswith("Lyon Bellecour : commande disponible jusqu'au 25/11 19h30.")
