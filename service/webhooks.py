@@ -69,11 +69,13 @@ async def replace(
 ) -> WebhookEndpoint:
     """Replace all of an endpoint but its secrets, where its version is the expected one (None: any).
 
-    Switched on again, it goes on where it stopped: what waited is sent. Raises as `create`, and NotFound,
-    VersionMismatch.
+    Switched on again, or moved elsewhere, it goes on where it stopped: what waited is sent at once. Raises as `create`,
+    and NotFound, VersionMismatch.
     """
     await _lock(db, id, caller, expected)
-    await SQL["replace"].run(db, id=id, **await _columns(db, body, caller, private=private))
+    columns = await _columns(db, body, caller, private=private)
+    await SQL["resume"].run(db, id=id, url=columns["url"], active=columns["active"])
+    await SQL["replace"].run(db, id=id, **columns)
     await audit.note(db, caller, "webhook.changed", id)
     return await find(db, id, caller=caller)
 

@@ -1,7 +1,7 @@
 """Kinds of values that are checked once, here: skus, phones, e-mail addresses, currencies, languages, GTINs."""
 
 import re
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import phonenumbers
@@ -132,9 +132,11 @@ def _written(value: Any) -> Any:
     return value
 
 
-def _of_our_time(value: datetime) -> datetime:
-    if not MINYEAR < value.year < MAXYEAR:
-        raise ValueError("no store is open in that year")  # nor can it be spelled by another clock
+def _spellable(value: datetime) -> datetime:
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("by the clock of Greenwich it lies outside the years 1 to 9999") from None
     return value
 
 
@@ -163,7 +165,7 @@ Money = Annotated[int, BeforeValidator(_minor), Field(ge=0, le=1_000_000_000_00,
 Moment = Annotated[
     AwareDatetime,
     BeforeValidator(_written),
-    AfterValidator(_of_our_time),
+    AfterValidator(_spellable),
     PlainSerializer(spell, when_used="json"),
     Field(examples=["2026-11-23T18:30:00Z"]),
 ]

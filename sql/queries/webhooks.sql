@@ -38,6 +38,14 @@ select version from webhook_endpoint
  where id = :id and deleted_at is null and (:reach::text[] is null or stores <@ :reach)
    for no key update;
 
+-- name: resume
+-- About to be switched on again, or moved elsewhere: what waits for it is due at once.
+update delivery d
+   set next_attempt_at = now()
+  from webhook_endpoint w
+ where w.id = :id and :active and (not w.active or w.url <> :url)
+   and d.endpoint_id = w.id and d.state = 'pending' and d.next_attempt_at > now();
+
 -- name: replace
 -- All of an endpoint but its secrets. Switched on again, or moved elsewhere, it begins with a clean slate.
 update webhook_endpoint

@@ -172,14 +172,19 @@ def test_a_secret_is_drawn_anew_for_everyone() -> None:
 
 async def test_a_moved_endpoint_begins_with_a_clean_slate(shop: Shop) -> None:
     endpoint, _ = await listen(shop)
+    await shop.stock("tea", 5)
+    await shop.hold("tea", 1)
+    await relay(shop)
     for fields in ({"url": "https://elsewhere.example/"}, {"url": endpoint.url}):
         await shop.pool.execute(
             "update webhook_endpoint set failing_since = now(), rest_until = now(), active = ($1 <> url)", fields["url"]
         )
+        await shop.pool.execute("update delivery set attempts = 8, next_attempt_at = now() + interval '1 day'")
         async with transaction(shop.pool) as db:
             moved = await webhooks.replace(db, endpoint.id, WebhookEndpointBody(**fields), caller=OWNER, private=True)
             endpoint = moved
         assert (moved.active, moved.failing_since) == (True, None)
+        assert await deliveries.due(shop.pool) == [endpoint.id], "what waited is sent, and not in a day"
 
 
 async def test_the_same_event_is_told_to_a_marketing_system_as_a_cloudevent(shop: Shop) -> None:

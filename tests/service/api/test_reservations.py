@@ -114,7 +114,7 @@ NONSENSE: dict[str, tuple[dict[str, Any], int, str]] = {
     ),
     "a slot in a store without": ({"slot": "2030-01-01T10:00:00Z"}, 422, "invalid_slot"),
     "a slot in the past": ({"slot": "2001-01-01T10:00:00Z"}, 422, "invalid_slot"),
-    "a slot at the end of time": ({"slot": "9999-12-31T23:59:59Z"}, 422, "invalid_request"),
+    "a slot at the end of time": ({"slot": "9999-12-31T23:59:59Z"}, 422, "invalid_slot"),
     "a slot after the end of time": ({"slot": "9999-12-31T23:59:59-14:00"}, 422, "invalid_request"),
     "a slot before time began": ({"slot": "0001-01-01T00:00:00+14:00"}, 422, "invalid_request"),
     "a slot in seconds, or thousandths": ({"slot": 1_900_000_000}, 422, "invalid_request"),
