@@ -62,6 +62,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         scopes=frozenset({Scope.STORES, Scope.ADMIN}),
         description="With `renew`, the links given out before open nothing any more, within five seconds.",
         body=BoardBody,
+        example={"names": False},
         answers={200: BoardLink},
         problems=(UnknownStore,),
     ),

@@ -146,6 +146,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         tag="Counter",
         scopes=COUNTER,
         body=ClerkSessionBody,
+        example={"clerk": "01a2197a-e025-743d-93d3-d5e2beae8388", "pin": "4071"},
         answers={200: ClerkSession},
         problems=(UnknownDevice, WrongPin, TooManyAttempts),
         clerk=False,

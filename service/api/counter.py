@@ -167,6 +167,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         tag="Counter",
         scopes=COUNTER,
         body=SearchBody,
+        example={"q": "Camille"},
         answers={200: Hits},
         problems=(UnknownStore, TooManyAttempts),
     ),

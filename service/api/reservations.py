@@ -124,6 +124,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         tag="Reservations",
         scopes=SHOP,
         body=HoldBody,
+        example={
+            "order_ref": "1001",
+            "customer": {"name": "Camille Martin", "email": "camille@example.com", "phone": "+33639981234"},
+            "lines": [{"sku": "tea", "quantity": 2, "unit_price": 1250}],
+            "currency": "EUR",
+        },
         answers={201: Reservation, 200: Reservation},
         problems=_HOLD_PROBLEMS,
         retry=Retry.REQUIRED,

@@ -132,6 +132,19 @@ def _scopes(action: str) -> frozenset[Scope]:
     return frozenset(Scope(who) for who in STEPS[action].by if who in {Who.CHECKOUT, Who.COUNTER})
 
 
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "confirm": {"payment_ref": "pay_77"},
+    "cancel": {"reason": "ordered twice"},
+    "shelve": {"lines": [{"sku": "tea", "found": 1, "reason": "not_found"}], "shelf": "A3", "bags": 1},
+    "collect": {"checked_by": "identity card"},
+    "undo": {"reason": "the wrong customer"},
+    "return": {"lines": [{"sku": "tea", "quantity": 1, "sellable": True}]},
+    "extend": {"hold_seconds": 600},
+    "": {"delegate": {"name": "Paul Martin", "phone": "+33639981235"}},
+    "notifications": {"channel": "sms"},
+}
+"""A body for each that reads one, by the end of its address."""
+
 _ALWAYS = (UnknownReservation, WrongState, VersionMismatch, IdempotencyKeyReused, IdempotencyInFlight)
 
 
@@ -148,6 +161,7 @@ def _step(
         scopes=_scopes(action),
         body=body,
         body_optional=action in _NO_BODY_NEEDED,
+        example=_EXAMPLES.get(action),
         answers={200: Reservation},
         problems=(*_ALWAYS, *problems, *((IdempotencyKeyMissing,) if required else ())),
         retry=Retry.REQUIRED if required else Retry.HONOURED,
@@ -176,6 +190,7 @@ def _other(
         scopes=scopes,
         body=body,
         body_optional=body_optional,
+        example=_EXAMPLES.get(path.removeprefix("/")),
         answers={status: Reservation},
         problems=(*_ALWAYS, *problems),
         retry=retry,

@@ -208,6 +208,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         tag="Webhooks",
         scopes=ADMIN,
         body=RotateBody,
+        example={"keep_hours": 24},
         body_optional=True,
         answers={200: WebhookEndpointMade},
         problems=(VersionMismatch,),
