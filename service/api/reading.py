@@ -29,6 +29,7 @@ LONGEST_KEY = 255
 LONGEST_PART = 100  # of an address, between two slashes; it goes into keys of the database
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # nobody sees them: "expected value at column 1" helps nobody
 _MOST_FAULTS = 50
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -114,6 +115,8 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
     raw = await receive(request)
     if optional and not raw.strip():
         raw = b"{}"
+    if raw.startswith(_MARKS):
+        raise MalformedRequest("Send UTF-8, without a byte order mark.")
     if _NUL.search(raw):
         raise InvalidRequest("No text may hold a NUL character (\\u0000).")
     return checked(model.model_validate_json, raw)

@@ -269,6 +269,11 @@ async def test_a_bad_body_is_refused_and_named(api: Api, body: bytes, code: str)
     assert told.json["code"] == code
 
 
+async def test_a_mark_that_nobody_sees_is_named(api: Api) -> None:
+    told = await api.request("POST", "/v1/may", data=b"\xef\xbb\xbf{}", headers={"Content-Type": "application/json"})
+    assert (told.status, told.json["detail"]) == (400, "Send UTF-8, without a byte order mark.")
+
+
 async def test_a_backslash_before_u0000_is_only_text(api: Api) -> None:
     told = await api.request(
         "POST", "/v1/may", data=b'{"note":"\\\\u0000"}', headers={"Content-Type": "application/json"}
