@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from service import promise, stores
 from service.database import Connection
-from service.errors import LinesDontFit
+from service.errors import LinesDontFit, StoreClosed
+from service.lifecycle import State
 from service.models.steps import CancelBody, ConfirmBody, FoundLine, Nothing, ShelveBody
-from service.steps import Change, Current, LineChange
+from service.steps import Change, Current, LineChange, refuse_superseded
 
 ANSWER_WITHIN = timedelta(hours=2)
 """How long a customer has to say what to do about a short line; then silence means take."""
@@ -15,8 +16,15 @@ ON_HAND = {"not_found": -1, "damaged": -1, "sold": 0}  # per unit: what was sold
 
 
 async def confirm(db: Connection, current: Current, body: ConfirmBody) -> Change:
-    """The customer paid, or promised to: the promise is made now. From expired, the stock is held anew."""
+    """The customer paid, or promised to: the promise is made now. From expired, the stock is held anew.
+
+    Raises StoreClosed where that is a new order for a store that takes none; what it holds, it serves.
+    """
     store = await stores.known(db, current.store)
+    if current.state is State.EXPIRED:
+        await refuse_superseded(db, current)  # a newer one that stands says more
+        if not (await stores.find(db, current.store)).active:
+            raise StoreClosed(f"Store {current.store} takes no orders any more: pay the customer back.")
     [ready_by] = await promise.estimates(db, [(store, {line["sku"] for line in current.lines})])
     sets = {"paid": body.paid, "payment_ref": body.payment_ref, "confirmed_at": current.now, "ready_by": ready_by}
     return Change(action="confirm", sets=sets)

@@ -22,6 +22,7 @@ from service.errors import (
     OutOfStock,
     Problem,
     SlotFull,
+    StoreClosed,
     Superseded,
     TooLate,
     UnknownReservation,
@@ -48,7 +49,7 @@ from service.steps import Change, Current
 Judge = Callable[[Connection, Current, Any], Awaitable[Change]]
 
 _STEPS: dict[str, tuple[type[BaseModel], Judge, str, tuple[type[Problem], ...]]] = {
-    "confirm": (ConfirmBody, picking.confirm, "The customer has paid", (OutOfStock, SlotFull, Superseded)),
+    "confirm": (ConfirmBody, picking.confirm, "The customer has paid", (OutOfStock, SlotFull, Superseded, StoreClosed)),
     "pick": (Nothing, picking.pick, "Someone fetches the goods", ()),
     "shelve": (ShelveBody, picking.shelve, "The goods are on the pickup shelf", (LinesDontFit,)),
     "unshelve": (Nothing, picking.unshelve, "Back to picking: it was not ready", ()),

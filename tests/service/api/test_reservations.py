@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from service import together
+from service import clocks, together
 from tests.service.api.conftest import Api
 from tests.shop import Shop
 
@@ -169,9 +169,13 @@ async def test_ten_thousand_lines_are_refused_as_too_much(api: Api, stocked: Sho
 
 
 async def test_a_closed_store_takes_no_orders(api: Api, stocked: Shop) -> None:
+    late, held = await stocked.hold("tea", 1), await stocked.hold("tea", 1)
+    await stocked.age(late)
+    await clocks.expire_due(stocked.pool, "lyon")
     await stocked.pool.execute("update store set active = false")
-    answer = await api.post(HOLD, order())
-    assert (answer.status, answer.json["code"]) == (409, "store_closed")
+    for answer in (await api.post(HOLD, order()), await api.post(f"{HOLD}/{late['id']}/confirm")):
+        assert (answer.status, answer.json.get("code")) == (409, "store_closed")
+    assert (await api.post(f"{HOLD}/{held['id']}/confirm")).json["state"] == "confirmed", "what it holds, it serves"
 
 
 async def test_a_store_that_is_not_the_keys_is_not_there(api: Api, stocked: Shop) -> None:
