@@ -3,16 +3,14 @@
 import json
 import re
 import shutil
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.messages import advertising, examples, gsm, spelling
+from service.messages import examples, gsm
 from service.messages.letters import Letter, write
 from service.messages.own_words import OwnWords
 from service.messages.words import WORDS, Words
@@ -371,61 +369,12 @@ def test_a_customer_whose_name_was_forgotten_is_greeted_by_no_name() -> None:
     assert "None" not in letter.text
 
 
-@pytest.mark.parametrize(
-    ("amount", "currency", "french", "english"),
-    [
-        (3990, "EUR", "39,90\u00a0€", "€39.90"),
-        (123456789, "EUR", "1\u202f234\u202f567,89\u00a0€", "€1,234,567.89"),
-        (5, "GBP", "0,05\u00a0£", "£0.05"),
-        (1200, "JPY", "1\u202f200\u00a0JPY", "JPY\u00a01,200"),
-        (1500, "KWD", "1,500\u00a0KWD", "KWD\u00a01.500"),
-        (1990, "CHF", "19,90\u00a0CHF", "CHF\u00a019.90"),
-    ],
-)
-def test_amounts_are_written_as_people_write_them(amount: int, currency: str, french: str, english: str) -> None:
-    assert spelling.money(amount, currency, "fr") == french
-    assert spelling.money(amount, currency, "en") == english
-
-
-def test_moments_are_written_as_people_write_them() -> None:
-    paris = ZoneInfo("Europe/Paris")
-    summer = datetime(2026, 8, 1, 7, 0, tzinfo=UTC).astimezone(paris)
-    assert spelling.moment(summer, "fr") == "samedi 1er\u00a0août à 9\u00a0h"
-    assert spelling.moment(summer, "en") == "Saturday 1\u00a0August at 9:00\u00a0am"
-    midnight = datetime(2026, 1, 2, 23, 5, tzinfo=UTC).astimezone(paris)
-    assert spelling.moment(midnight, "fr") == "samedi 3\u00a0janvier à 0\u00a0h\u00a005"
-    assert spelling.moment(midnight, "en") == "Saturday 3\u00a0January at 12:05\u00a0am"
-    assert spelling.brief_moment(midnight, "fr") == "03/01 0h05"
-    assert spelling.brief_moment(midnight, "en") == "3 Jan 00:05"
-
-
 def test_every_language_has_the_same_messages() -> None:
     names = {name: {file.name for file in (WORDS.folder / name).iterdir()} for name in LANGUAGES}
     assert all(files == names["fr"] for files in names.values())
     assert {"opted_out", *KINDS} == {name.partition(".")[0] for name in TEXTS}
     for kind in KINDS:
         assert {f"{kind}.subject.txt", f"{kind}.txt", f"{kind}.html", f"{kind}.sms.txt"} <= names["fr"]
-
-
-def test_none_of_our_words_advertises() -> None:
-    texts = {file: file.read_text() for file in WORDS.folder.glob("*/*") if file.suffix in {".txt", ".html"}}
-    assert {} == {file: word for file, text in texts.items() if (word := advertising.found(text))}
-
-
-@pytest.mark.parametrize(
-    ("words", "advertises"),
-    [
-        ("Profitez de -20 % !", "Profitez"),
-        ("Encore -20\u00a0% aujourd’hui", "-20\u00a0%"),
-        ("<p>Nos <b>soldes</b></p>", "soldes"),
-        ("Don’t miss it", "Don’t miss"),
-        ("DÉCOUVREZ-LE", "DÉCOUVREZ"),
-        ("Wholesale lamps", None),
-        ("<style>.promo { width: 20% }</style>{{ promo }}<!-- sale --> Votre remise en main propre", None),
-    ],
-)
-def test_advertising_is_noticed(words: str, advertises: str | None) -> None:
-    assert advertising.found(words) == advertises
 
 
 def test_a_third_language_is_one_folder(tmp_path: Path) -> None:
