@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -42,8 +42,9 @@ async def path(shop: Shop) -> str:
 
 async def test_an_order_goes_over_the_board(shop: Shop, screens: Screens, path: str) -> None:
     page = await screens.open(path, size=TELEVISION, zone="Asia/Tokyo")
-    here = datetime.now(ZoneInfo("Europe/Paris"))
-    now = [f"{moment.hour}\u00a0h\u00a0{moment:%M}" for moment in (here, here + timedelta(minutes=1))]
+    moments = [datetime.now(UTC) + timedelta(minutes=later) for later in (0, 1)]
+    here = [moment.astimezone(ZoneInfo("Europe/Paris")) for moment in moments]
+    now = [f"{moment.hour}\u00a0h\u00a0{moment:%M}" for moment in here]
     await expect(page.locator(".clock")).to_have_text(re.compile("|".join(now)))
     preparing, ready = page.locator(".preparing li"), page.locator(".ready li")
     await expect(page.get_by_text("Aucune commande ne vous attend")).to_be_visible()

@@ -18,6 +18,9 @@ BOTH = {"name": "Camille Durand", "email": "camille@atelier.example", "phone": "
 BY_PHONE = {"name": "Camille Durand", "phone": "+33639980001"}
 
 
+ZONE = ZoneInfo("Indian/Reunion")
+"""Another one than the server's, and without summer time: two hours are two on every night of the year."""
+
 LATER = [{"kind": "ready", "channel": "sms", "delay_minutes": 20}]
 
 
@@ -38,9 +41,9 @@ async def owed(shop: Shop, kind: Kind) -> list[str]:
     return [row["channel"] for row in rows]
 
 
-def around_now(zone: str = "Europe/Paris", later: timedelta = timedelta()) -> dict[str, str]:
-    """Quiet hours in the midst of which we are, or will be later, by that zone's clock."""
-    now = datetime.now(UTC).astimezone(ZoneInfo(zone)) + later
+def around_now(later: timedelta = timedelta()) -> dict[str, str]:
+    """Quiet hours in the midst of which we are, or will be later, by the store's clock."""
+    now = datetime.now(UTC).astimezone(ZONE) + later
     return {"from": f"{now - timedelta(hours=2):%H:%M}", "to": f"{now + timedelta(hours=3):%H:%M}"}
 
 
@@ -76,6 +79,7 @@ HOURS = timedelta(hours=2)
 
 @pytest.fixture
 async def tea(shop: Shop) -> Shop:
+    await shop.store(time_zone=ZONE.key)
     await shop.stock("tea", 50)
     return shop
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service import slots, stores
-from service.database import Pool
+from service import hours, slots, stores
+from service.database import Pool, transaction
 from service.errors import InvalidSlot, SlotFull
 from service.idempotency import Kept
 from service.models.slots import Slot
@@ -134,11 +134,13 @@ async def test_a_slot_that_due_holds_fill_is_free_with_no_worker_running(shop: S
 
 async def test_slots_that_have_begun_are_not_listed(shop: Shop, pool: Pool) -> None:
     await shop.store("lyon", slots=PLAN)
-    now = await pool.fetchval("select now()")
-    today = await coming(pool)
-    assert all(slot.starts_at > now for slot in today)
-    assert today == await coming(pool, (await tomorrow(pool)) - timedelta(days=1))
-    assert await coming(pool, (await tomorrow(pool)) - timedelta(days=2)) == []
+    async with transaction(pool) as db:  # in which it stays the same moment
+        lyon, now = await stores.find(db, "lyon"), await db.fetchval("select now()")
+        day = hours.of(lyon).day_of(now)
+        yesterday, today, default = [await slots.of_day(db, lyon, on) for on in (day - timedelta(days=1), day, None)]
+    assert today == default
+    assert [slot.starts_at for slot in today] == [start for start in slots.starts(lyon, day) if start > now]
+    assert yesterday == []
 
 
 async def test_the_first_day_with_a_free_slot_is_found(shop: Shop, pool: Pool) -> None:
