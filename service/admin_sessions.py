@@ -23,7 +23,7 @@ class Visit:
     caller: Caller
     name: str
     language: Language
-    zone: ZoneInfo  # of all stores, or UTC
+    zone: ZoneInfo  # of all stores that they may see, or UTC
 
     def may(self, *scopes: Scope) -> bool:
         """Whether any of these is theirs."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
+from statistics import mode
 from typing import Any
 
 from aiohttp import web
@@ -63,7 +64,8 @@ async def day(page: Page) -> web.Response:
         if one is not None and not found:
             stores.refuse_unknown([one])
         fortnight = await reports.fortnight(db, one, found[0].date) if one else []
-        shown = asked.date or (found[0].date if found else (await NOW.value(db)).date())
+        # Today is another day in Nouméa: the page is of the one that most stores have, and says where it is not.
+        shown = asked.date or (mode(one.date for one in found) if found else (await NOW.value(db)).date())
     return page.show(
         "day.html",
         stores=known,
@@ -76,18 +78,18 @@ async def day(page: Page) -> web.Response:
         reports=found,
         duration=lambda seconds: duration(seconds, page.visit.language),
         share=share,
-        **(_drawn(found[0], fortnight, page.visit.language) if one else {}),
+        short_date=partial(_short, language=page.visit.language),
+        **(_drawn(found[0], fortnight) if one else {}),
     )
 
 
-def _drawn(report: DayReport, fortnight: Sequence[PastDay], language: Language) -> dict[str, Any]:
+def _drawn(report: DayReport, fortnight: Sequence[PastDay]) -> dict[str, Any]:
     hours = _all_hours(report.hours)
     return {
         "hours": hours,
         "fortnight": fortnight,
         "hours_plot": _by_hour(hours),
         "kept_plot": _kept(fortnight),
-        "short_date": partial(_short, language=language),
     }
 
 

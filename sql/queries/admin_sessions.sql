@@ -7,9 +7,10 @@ select :id, :secret_hash, key.id, :language
 returning id;
 
 -- name: living
--- Who is in the administration: what their key may, as it is now; and the zone of all stores, where they have one.
+-- Who is in the administration: what their key may, as it is now; and the zone of all its stores, where they have one.
 select s.secret_hash, s.language, key.id as key, key.name, key.scopes, key.stores,
-       (select min(time_zone) from store having count(distinct time_zone) = 1) as time_zone
+       (select min(time_zone) from store where key.stores is null or store.id = any (key.stores)
+        having count(distinct time_zone) = 1) as time_zone
   from admin_session s
   join key on key.id = s.key_id
  where s.id = :id and s.ended_at is null and s.began_at > now() - interval '12 hours' and key.revoked_at is null;

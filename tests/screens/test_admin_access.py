@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -73,6 +74,22 @@ async def test_a_session_is_over_after_twelve_hours(api: Api, shop: Shop) -> Non
     assert (await api.get("/admin/stores", key="", headers=headers)).status == 200
     await shop.pool.execute("update admin_session set began_at = began_at - interval '12 hours'")
     assert (await api.get("/admin/stores", key="", headers=headers)).status == 303
+
+
+async def test_where_it_is_another_day_or_hour_the_administration_says_so(api: Api, shop: Shop) -> None:
+    for store, zone in (("a", "Pacific/Kiritimati"), ("b", "Pacific/Pago_Pago"), ("c", "Pacific/Pago_Pago")):
+        await shop.store(store, time_zone=zone)  # at no hour is it the same day
+    text = (await api.get("/admin/day", key="", headers=await session(api))).text
+    days = {store: date.fromisoformat(day) for store, day in re.findall(r'day\?store=(\w)&date=([\d-]+)"', text)}
+    assert days["a"] > days["b"] == days["c"]
+    assert f'name="date" value="{days["b"]}"' in text
+    assert re.findall(r"</a> .*?(\d\d/\d\d)", text) == [f"{days['a']:%d/%m}"]
+    async with transaction(api.pool) as db:
+        for stores, zone in ((None, "UTC"), (["a"], "Pacific/Kiritimati"), (["b", "c"], "Pacific/Pago_Pago")):
+            cookie = (await session(api, stores=stores))["Cookie"].partition("=")[2]
+            visit = await admin_sessions.find(db, cookie)
+            assert visit is not None
+            assert visit.zone.key == zone
 
 
 async def test_the_door_leads_nowhere_else(api: Api, shop: Shop) -> None:
