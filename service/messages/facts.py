@@ -23,7 +23,7 @@ MOMENT = {
     "ready": "collect_by",
     "reminder": "collect_by",
 }
-"""The moment that matters to each kind of message."""
+"""The moment that matters to each kind of message: by when, or until when."""
 
 WITH_CODE = frozenset({"confirmed", "ready", "reminder"})
 WITH_QR = frozenset({"ready", "reminder"})
@@ -41,7 +41,8 @@ def gather(row: Row, language: str, *, settings: Settings, folder: Path = spelli
     """Everything that templates may name, of a row of `contents` in notifications.sql."""
     kind, order = row["kind"], json.loads(row["reservation"])
     moment = order.get(MOMENT.get(kind, ""))
-    local = datetime.fromisoformat(moment).astimezone(ZoneInfo(row["time_zone"])) if moment else None
+    there = datetime.fromisoformat(moment).astimezone(ZoneInfo(row["time_zone"])) if moment else None
+    local = there and spelling.deadline(there)
     due = order["amount_due"] if kind in WITH_DUE else None
     refund = _refund(order, kind) if kind in WITH_REFUND else None
     has_link, token = row["token"] is not None and row["person"] != "delegate", row["token"]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +70,14 @@ def clock(at: datetime, language: str, folder: Path = FOLDER) -> str:
     way = ways(language, folder)
     template = way.clock if at.minute else way.clock_on_the_hour or way.clock
     return template.format(hour=at.hour, hour12=at.hour % 12 or 12, half=way.halves[at.hour // 12], minute=at.minute)
+
+
+def deadline(at: datetime) -> datetime:
+    """Until when, of the store's time, as people keep it: who reads "until Friday at 0:00" comes on Friday.
+
+    What ends at midnight is told to end a minute before it.
+    """
+    return at if at.hour or at.minute else at - timedelta(minutes=1)
 
 
 def _spelled(template: str, at: datetime, language: str, folder: Path) -> str:

@@ -89,6 +89,7 @@ async def page(call: Call[Any], template: str = "customer.html", refused: Refuse
         chosen=f"?lang={chosen}" if chosen else "",
         refused=refused,
         spell=partial(_spell, zone=ZoneInfo(order.store.time_zone), language=language),
+        until=partial(_until, zone=ZoneInfo(order.store.time_zone), language=language),
         clock=partial(_clock, zone=ZoneInfo(order.store.time_zone), language=language),
         due=spelling.money(order.amount_due or 0, order.currency or "", language) if money else None,
         map=_map(order.store),
@@ -98,6 +99,10 @@ async def page(call: Call[Any], template: str = "customer.html", refused: Refuse
 
 def _spell(moment: datetime, *, zone: ZoneInfo, language: Language) -> str:
     return spelling.moment(moment.astimezone(zone), language)
+
+
+def _until(moment: datetime, *, zone: ZoneInfo, language: Language) -> str:
+    return spelling.moment(spelling.deadline(moment.astimezone(zone)), language)
 
 
 def _clock(moment: datetime, *, zone: ZoneInfo, language: Language) -> str:

@@ -90,7 +90,7 @@ class Label:
 
 
 def _brief(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%d/%m %H:%M}"
+    return f"{spelling.deadline(moment.astimezone(zone)):%d/%m %H:%M}"
 
 
 async def label(call: Call[None]) -> web.Response:

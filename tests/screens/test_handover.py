@@ -12,7 +12,7 @@ from service import codes
 from service.database import Pool
 from tests.screens import counters
 from tests.screens.conftest import PHONE, Screens, Served, axe
-from tests.screens.counters import Counters, became, lane, panel, scan
+from tests.screens.counters import FILES, Counters, became, lane, panel, scan
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -62,11 +62,20 @@ async def test_a_scanner_that_reads_a_phone_again_and_again_hands_nothing_over(s
     await became(shop, ready, "collected")
 
 
+UNTIL = f"""async () => {{
+    const {{ until }} = await import({FILES} + "words.js"), night = "2026-11-25T23:00Z", eve = Date.parse("2026-11-24");
+    return [until(night, eve), until(night, eve + 86_400_000), until("2026-11-25T17:30Z", eve + 86_400_000)];
+}}"""
+"""Until when two orders wait, the first until midnight: told on the day before, and on the day."""
+
+
 async def test_what_is_to_be_paid_is_handed_over_by_a_touch_alone(shop: Shop, tablets: Counters) -> None:
     await shop.stock("tea", 1)
     lines = [{"sku": "tea", "quantity": 1, "total": 590}]
     due = await shop.ready("tea", 1, lines=lines, currency="EUR", pay_in_store=True)
-    page = await tablets.open()
+    page = await tablets.open(zone="Pacific/Noumea")  # what a tablet takes the hour to be says nothing of the store's
+    until = ["jusqu’au mer. 25\u00a0nov.", "jusqu’à 23\u00a0h\u00a059", "jusqu’à 18\u00a0h\u00a030"]
+    assert await page.evaluate(UNTIL) == until
     await expect(lane(page, "ready")).to_have_count(1)
     await scan(page, due["pickup_code"])
     await expect(panel(page)).to_contain_text("À encaisser")

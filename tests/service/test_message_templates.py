@@ -7,7 +7,7 @@ import pytest
 from service import events, message_templates
 from service.database import transaction
 from service.errors import InvalidRequest
-from service.messages import examples
+from service.messages import examples, facts
 from service.messages.letters import write
 from service.messages.own_words import OwnWords
 from service.models.message_templates import MessageTemplateBody
@@ -163,3 +163,19 @@ async def test_words_that_fail_at_last_hold_back_no_message_and_are_told(shop: S
     assert tuple(row) == (1, "UndefinedError: 'gone' is undefined")
     await keep(shop, ("ready", "sms", "fr"), text="Code {{ code }}, {{ link }}")
     assert await shop.pool.fetchval("select failures from message_template") == 0
+
+
+@pytest.mark.parametrize(
+    ("collect_by", "told"),
+    [
+        ("2026-11-25T22:59:00Z", "mercredi 25\u00a0novembre à 23\u00a0h\u00a059"),
+        ("2026-11-25T23:00:00Z", "mercredi 25\u00a0novembre à 23\u00a0h\u00a059"),
+        ("2026-11-25T23:01:00Z", "jeudi 26\u00a0novembre à 0\u00a0h\u00a001"),
+        ("2026-03-28T23:00:00Z", "samedi 28\u00a0mars à 23\u00a0h\u00a059"),  # before the short day
+        ("2026-03-29T22:00:00Z", "dimanche 29\u00a0mars à 23\u00a0h\u00a059"),  # and after it
+    ],
+)
+def test_what_ends_at_midnight_ends_on_the_day_before(collect_by: str, told: str) -> None:
+    """Who reads "until Thursday at 0:00" comes on Thursday."""
+    order = examples.row("ready", "email", "fr-FR", settings=SETTINGS, order={"collect_by": collect_by})
+    assert facts.gather(order, "fr", settings=SETTINGS)["moment"] == told

@@ -163,7 +163,7 @@ async def test_a_form_that_is_refused_comes_back_with_what_was_typed_and_why(api
 
 
 async def test_the_page_says_until_when_it_would_wait_and_when_the_store_is_open(api: Api, shop: Shop) -> None:
-    week = [{"days": ["mo", "tu", "we", "th", "fr", "sa", "su"], "opens": "09:00", "closes": "19:30"}]
+    week = [{"days": ["mo", "tu", "we", "th", "fr", "sa", "su"], "opens": "09:00", "closes": "00:00"}]
     await shop.store("lyon", opening_hours=week, latitude=45.7617, longitude=4.8357)
     await shop.stock("tea", 5)
     ready = await shop.ready("tea", 1)
@@ -171,7 +171,8 @@ async def test_the_page_says_until_when_it_would_wait_and_when_the_store_is_open
     assert seen["extends_to"] > seen["collect_by"]
     assert [len(seen["store"]["today"]["openings"]), seen["store"]["latitude"]] == [1, 45.7617]
     text = (await api.get(path_of(ready), key="", headers={"Accept": "text/html"})).text
-    assert "9\u00a0h – 19\u00a0h\u00a030" in text
+    assert "9\u00a0h – 0\u00a0h" in text
+    assert text.count("à 23\u00a0h\u00a059") == 2  # until then it waits, and would wait: not until the day after at 0
     assert "mlat=45.76170&amp;mlon=4.83570" in text
 
 

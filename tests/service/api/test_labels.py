@@ -26,7 +26,7 @@ async def test_each_bag_has_a_label_with_code_initial_shelf_and_deadline(shop: S
     assert page.headers["Content-Type"].startswith("text/html")
     assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
     assert page.text.count("<article>") == page.text.count(f"{code[:3]} {code[3:]}</h1>") == 2
-    for said in ("Camille D.", "B3", "Sac 1/2", "Sac 2/2", "-2026-0042", "Jusqu", "<svg"):
+    for said in ("Camille D.", "B3", "Sac 1/2", "Sac 2/2", "-2026-0042", "Jusqu", "23:59", "<svg"):
         assert said in page.text
     assert "Durand" not in page.text
     assert "Bag 1/2" in (await api.get(path(order, lang="en"))).text

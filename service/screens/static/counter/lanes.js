@@ -8,7 +8,7 @@ import { conflicts, flush, settle, stuck } from "./outbox.js";
 import { hits, openCard, query, room, searching, selected, taken, unanswered } from "./deeds.js";
 import { go } from "./header.js";
 import { replies } from "./replies.js";
-import { day, isToday, money, say, span, time, when, why } from "./words.js";
+import { money, say, span, time, until, when, why } from "./words.js";
 
 export function stateName(card) {
   return say(`state_${card.state}`);
@@ -23,7 +23,7 @@ export function Chip({ card }) {
 }
 
 function promise(card) {
-  if (card.state === "ready") return card.collect_by ? isToday(card.collect_by, now()) ? say("until", { when: time(card.collect_by) }) : say("until_day", { day: day(card.collect_by) }) : "";
+  if (card.state === "ready") return card.collect_by ? until(card.collect_by, now()) : "";
   if (card.state === "collected") return card.collected_at ? say("collected_at", { when: when(card.collected_at, now()) }) : "";
   if (!isOpen(card)) return when(card.updated_at, now());
   return card.ready_by ? say("for", { when: when(card.ready_by, now()) }) : say("no_promise");

@@ -53,13 +53,20 @@ export function day(iso) {
   return `${weekday} ${number}\u00a0${month}`;
 }
 
-export function isToday(iso, now) {
+function isToday(iso, now) {
   return day(iso) === day(new Date(now).toISOString());
 }
 
 // The time alone where it is today; else the day too.
 export function when(iso, now) {
   return isToday(iso, now) ? time(iso) : say("day_time", { day: day(iso), time: time(iso) });
+}
+
+// Until when, as people keep it: what ends at midnight ends on the day before, a minute earlier.
+export function until(iso, now) {
+  const { hour, minute } = parts(iso, { hour: "2-digit", minute: "2-digit" });
+  const last = hour === "00" && minute === "00" ? new Date(Date.parse(iso) - 60_000).toISOString() : iso;
+  return isToday(last, now) ? say("until", { when: time(last) }) : say("until_day", { day: day(last) });
 }
 
 export function money(amount, currency) {
