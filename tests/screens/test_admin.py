@@ -1,7 +1,6 @@
 """The administration in a real Chromium: in with a key, from room to room, and out."""
 
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -287,21 +286,17 @@ async def test_rules_are_changed_for_one_store_and_kept_for_the_others(
 
 async def test_the_day_is_drawn_and_told_in_numbers(screens: Screens, served: Served, shop: Shop) -> None:
     await shop.stock("tea", 20)
-    for _ in range(3):
-        await shop.collected("tea", 2)
-    late = await shop.ready("tea", 1)
-    await shop.pool.execute(
-        "update reservation set ready_by = ready_at - $1::interval where id = $2::text::uuid",
-        timedelta(minutes=5),
-        late["id"],
-    )
-    await shop.pool.execute(  # the day before, none of one: that is no quiet day
-        "update reservation set confirmed_at = confirmed_at - $1::interval, ready_at = ready_at - $1::interval,"
-        " ready_by = ready_by - 2 * $1::interval where id = $2::text::uuid",
-        timedelta(days=1),
-        (await shop.ready("tea", 1))["id"],
-    )
-    page = await come_in(screens, served, path="/admin/day", locale="en-GB")
+    day = await shop.pool.fetchval("select (now() at time zone 'Europe/Paris')::date")
+    orders = [await shop.collected("tea", 2) for _ in range(3)] + [await shop.ready("tea", 1) for _ in range(2)]
+    for order, days, minutes in zip(orders, (0, 0, 0, 0, 1), (10, 10, 10, -5, -5), strict=True):
+        await shop.pool.execute(  # all within an hour; the day before, none of one was in time: that is no quiet day
+            "update reservation set confirmed_at = noon, ready_at = noon + interval '5 minutes',"
+            " ready_by = noon + make_interval(mins => $3), collected_at = noon + (collected_at - confirmed_at)"
+            " from (select ($1::date - $2::integer + time '12:00') at time zone 'Europe/Paris') at(noon)"
+            " where id = $4::text::uuid",
+            *(day, days, minutes, order["id"]),
+        )
+    page = await come_in(screens, served, path=f"/admin/day?date={day}", locale="en-GB")
     await expect(page.locator(".figures")).to_contain_text("75 %")
     await expect(page.locator(".figures")).to_contain_text("3 of 4 orders that were due")
     assert await page.locator("#by-hour ~ svg rect").count() == 3

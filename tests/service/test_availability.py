@@ -169,7 +169,9 @@ async def test_the_promise_is_that_of_the_store_and_the_basket(chain: Shop, pool
 
 
 async def test_the_slots_are_the_free_ones_after_the_promise(chain: Shop, pool: Pool) -> None:
-    await chain.store("slotted", slots={"minutes": 30, "capacity": 1})
+    noon = "((now() at time zone 'Europe/Paris')::date + 1 + time '12:00') at time zone 'Europe/Paris'"
+    until_noon = await pool.fetchval(f"select ceil(extract(epoch from {noon} - now()) / 60)::integer")
+    await chain.store("slotted", slots={"minutes": 30, "capacity": 1}, preparation_minutes=until_noon)
     await chain.stock("tea", 9, store="slotted")
     [before] = (await ask(pool, ("tea", 1), stores=["slotted"])).items
     assert before.ready_by is not None
