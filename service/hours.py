@@ -41,6 +41,12 @@ class Hours:
         """The date that the store's calendar shows."""
         return moment.astimezone(self.zone).date()
 
+    def opening_day(self, moment: datetime) -> date:
+        """The day whose opening goes on or just ends, which after midnight is the day before; else `day_of`."""
+        day = self.day_of(moment)
+        night = any(start < moment <= end for start, end in self.openings(day - _DAY))
+        return day - _DAY if night else day
+
     def openings(self, day: date) -> list[Span]:
         """The openings that start on a day, in order; those that touch are one."""
         spans: list[Span] = []
@@ -63,7 +69,7 @@ class Hours:
         return self.add_open_time(moment, 0)
 
     def next_day_opening(self, moment: datetime) -> datetime | None:
-        """The first opening of a later day than that of `moment`."""
+        """The first opening of a later day than the opening day of `moment`."""
         return next((spans[0].start for spans in self._later_days(moment)), None)
 
     def add_open_time(self, start: datetime, minutes: int) -> datetime | None:
@@ -80,7 +86,7 @@ class Hours:
         return None
 
     def opening_days_after(self, moment: datetime, days: int) -> datetime | None:
-        """The closing time of the n-th opening day after the day of `moment`; None where that takes a year."""
+        """The closing time of the n-th opening day after that of `moment`; None where that takes a year."""
         for n, spans in enumerate(self._later_days(moment), 1):
             if n == days:
                 return spans[-1].end
@@ -94,7 +100,7 @@ class Hours:
         return self.weekly[day.weekday()]
 
     def _later_days(self, moment: datetime) -> Iterator[list[Span]]:
-        day = self.day_of(moment)
+        day = self.opening_day(moment)
         return filter(None, (self.openings(day + n * _DAY) for n in range(1, LOOK_AHEAD)))
 
 

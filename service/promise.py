@@ -96,8 +96,9 @@ def ready_by(store: Store, now: datetime, *, orders: int, longest: int = 0) -> d
     """
     open_hours = hours.of(store)
     start: datetime | None = now
-    if store.cut_off is not None and now.astimezone(open_hours.zone).time() >= store.cut_off:
-        start = open_hours.next_day_opening(now)
+    if store.cut_off is not None:
+        cut_off = hours.first_moment(open_hours.opening_day(now), store.cut_off, open_hours.zone)
+        start = now if now < cut_off else open_hours.next_day_opening(now)
     minutes = max(store.preparation_minutes, longest) + store.preparation_minutes * (orders // store.parallel_orders)
     return start and open_hours.add_open_time(start, minutes)
 

@@ -76,6 +76,17 @@ def test_a_ready_order_waits_for_whole_opening_days(ready_at: str, days: int, co
     assert promise.collect_by(shop, utc(ready_at), None) == utc(collect_by)
 
 
+def test_what_happens_after_midnight_belongs_to_the_evening_before() -> None:
+    late = a_store(opening_hours=[opening("18:00", "02:00")], cut_off="23:00", collect_days=1)
+    assert promise.ready_by(late, utc("2026-11-23 23:30"), orders=0) == utc("2026-11-24 19:00")  # as an hour before
+    assert promise.ready_by(late, utc("2026-11-24 01:30"), orders=0) == utc("2026-11-24 19:00")
+    assert promise.collect_by(late, utc("2026-11-23 23:30"), None) == utc("2026-11-25 01:00")
+    assert promise.collect_by(late, utc("2026-11-25 01:00"), None) == utc("2026-11-26 01:00")  # a day more
+    always = a_store(collect_days=3)
+    assert promise.collect_by(always, utc("2026-11-23 10:00"), None) == utc("2026-11-26 23:00")
+    assert promise.collect_by(always, utc("2026-11-26 23:00"), None) == utc("2026-11-29 23:00")  # three days more
+
+
 def test_it_never_waits_for_less_than_its_slot() -> None:
     shop = a_store(opening_hours=[opening("09:30", "19:30")], slots={"minutes": 30, "capacity": 2}, collect_days=1)
     assert promise.collect_by(shop, utc("2026-11-23 10:00"), utc("2026-11-24 10:00")) == utc("2026-11-24 18:30")
