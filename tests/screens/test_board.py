@@ -40,12 +40,16 @@ async def path(shop: Shop) -> str:
         return (await board.link(db, "lyon", links=shop.links)).url.removeprefix(shop.links.home)
 
 
-async def test_an_order_goes_over_the_board(shop: Shop, screens: Screens, path: str) -> None:
-    page = await screens.open(path, size=TELEVISION, zone="Asia/Tokyo")
+def now() -> re.Pattern[str]:
+    """What a clock in the shop shows now, or in a minute."""
     moments = [datetime.now(UTC) + timedelta(minutes=later) for later in (0, 1)]
     here = [moment.astimezone(ZoneInfo("Europe/Paris")) for moment in moments]
-    now = [f"{moment.hour}\u00a0h\u00a0{moment:%M}" for moment in here]
-    await expect(page.locator(".clock")).to_have_text(re.compile("|".join(now)))
+    return re.compile("|".join(f"^{moment.hour}\u00a0h\u00a0{moment:%M}$" for moment in here))
+
+
+async def test_an_order_goes_over_the_board(shop: Shop, screens: Screens, path: str) -> None:
+    page = await screens.open(path, size=TELEVISION, zone="Asia/Tokyo")
+    await expect(page.locator(".clock")).to_have_text(now())
     preparing, ready = page.locator(".preparing li"), page.locator(".ready li")
     await expect(page.get_by_text("Aucune commande ne vous attend")).to_be_visible()
     confirmed = await shop.confirm(await shop.hold("tea", 1, order_ref="web-4711"))
@@ -91,6 +95,10 @@ async def test_a_stream_that_falls_silent_is_noticed_and_opened_again(
     await page.clock.run_for(13_000)
     await expect(page.locator(".ready li")).to_have_text(["4711 Camille D."])
     await expect(page.locator(".live")).to_have_text("En direct")
+    for hours in (5, -7):  # somebody sets the television's clock, or it sets itself
+        await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=hours))
+        await page.clock.run_for(1000)
+        await expect(page.locator(".clock")).to_have_text(now())
 
 
 async def test_a_board_survives_cuts_reloads_and_a_service_that_restarts(

@@ -18,6 +18,8 @@ const name = (order) => `${order.number} ${order.name ?? ""} ${order.ready_at ??
 function listen() {
   source?.close();
   askedAt = Date.now();
+  heardAt = Math.min(heardAt, askedAt);
+  setClock();
   source = new EventSource(main.dataset.stream);
   source.addEventListener("board", (event) => { heard(); show(JSON.parse(event.data)); });
   source.addEventListener("beat", heard);
@@ -109,7 +111,8 @@ function tick() {
   const [hour, minute] = time.format(Date.now() + ahead).split(":");
   clock.textContent = french ? `${Number(hour)}\u00a0h\u00a0${minute}` : `${hour}:${minute}`;
   tell();
-  if (Date.now() - Math.max(heardAt, askedAt) > SILENCE) listen(); // a dead stream says nothing about it
+  const quiet = Date.now() - Math.max(heardAt, askedAt);
+  if (quiet > SILENCE || quiet < 0) listen(); // a dead stream says nothing about it; nor does a clock that somebody set
   for (const [one, until] of freshUntil) {
     if (until > Date.now()) continue;
     freshUntil.delete(one);
@@ -119,7 +122,6 @@ function tick() {
 
 navigator.wakeLock?.request("screen").catch(() => {});
 addEventListener("resize", () => { for (const lane of document.querySelectorAll(".lane")) fit(lane, lane.querySelector("ul")); });
-setClock();
 listen();
 tick();
 setInterval(tick, 1000);

@@ -70,7 +70,8 @@ function silent() {
 
 // Nothing was heard for too long, whatever the browser believes: begin anew, with the whole queue.
 function watch() {
-  if (store === null || Date.now() - heardAt < SILENCE || source?.readyState === EventSource.CLOSED) return;
+  const quiet = Date.now() - heardAt; // less than nothing where the clock was set back: who knows for how long, then
+  if (store === null || (quiet >= 0 && quiet < SILENCE) || source?.readyState === EventSource.CLOSED) return;
   silent();
   reopen();
 }
