@@ -7,6 +7,7 @@ import { called, lateness, shown, told } from "./cards.js";
 import { tell } from "./deeds.js";
 import { Conflicts } from "./lanes.js";
 import { Elsewhere, Stepper, Why } from "./sheets.js";
+import { connection } from "./stream.js";
 import { say, time } from "./words.js";
 
 function Order({ line }) {
@@ -78,7 +79,7 @@ export function Picking() {
   useEffect(() => {
     const again = setTimeout(() => void refresh(), 400);
     return () => clearTimeout(again);
-  }, [told.value]);
+  }, [told.value, connection.value.live]);
   const empty = unread.value ? say("list_unknown") : lines.value === null ? "…" : say("nothing_to_prepare");
   const left = stops.value.flatMap((stop) => stop.skus).flatMap((stop) => stop.lines).reduce((sum, line) => sum + (ended(line) ? 0 : line.quantity - found(line)), 0);
   const complete = orders.value.filter((order) => order.done && order.id !== placing.value);
