@@ -199,7 +199,7 @@ async def test_a_stream_that_says_nothing_is_noticed_and_opened_anew(
     assert "last_event_id" not in (await again.value).url
     await expect(lane(page, "arrived")).to_have_count(1)
     assert [tone for tone in await heard(page) if tone != "away"] == ["order", "arrival"]
-    await page.clock.set_system_time(datetime.now(UTC) - timedelta(hours=1))  # for how long nothing was heard, who knows
+    await page.clock.set_system_time(datetime.now(UTC) - timedelta(hours=1))  # since when nothing was heard, who knows
     async with page.expect_request("**/stream*"):
         await page.clock.run_for(13_000)
 
