@@ -421,7 +421,7 @@ async def test_what_nobody_said_is_not_stated(shop: Shop, served: Served, tablet
         await axe(page)
     await page.evaluate("addEventListener('online', (event) => event.stopImmediatePropagation(), true)")
     await page.context.set_offline(False)  # and no browser says so, as when it is the service that was away
-    await expect(page.get_by_test_id("stop")).to_have_count(1)
+    await expect(page.get_by_test_id("stop")).to_have_count(1, timeout=2 * PATIENCE)  # it is tried every five seconds
     await page.get_by_role("link", name="Retours").click()
     await expect(page.get_by_test_id("put-back")).to_have_count(1)
     await expect(page.locator("main")).not_to_contain_text("cette liste n’est pas connue")
