@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service import events
+from service import events, sendings
 from service.messages.letters import Letter
 from tests.shop import Shop
 from tests.workers.conftest import MailServer, orders
@@ -269,6 +269,9 @@ async def test_sixty_mails_through_a_server_that_falters_arrive_once_each(shop: 
     mail.mailbox.at_data = "452 4.2.2 full"
     await send(shop, carrier)
     mail.mailbox.at_data = ""
-    await send(shop, carrier)
+    while len(mail.mailbox.taken) < 60:  # what a machine that paused kept from being begun is anybody's after its lease
+        await shop.pool.execute("update notification set lease_until = now() where state = 'sending'")
+        await sendings.release_abandoned(shop.pool)
+        await send(shop, carrier)
     assert set(Counter(mail.mailbox.refs).values()) == {1}
     assert len(mail.mailbox.taken) == 60
