@@ -95,7 +95,7 @@ def one_line(text: str) -> str:
 
 def unlinked(name: str | None) -> str | None:
     """A name without what a phone or a mail program makes a link of: who typed it need not be who is written to."""
-    return name and re.sub(r"(://|[.@/\\](?=\w))+", " ", unicodedata.normalize("NFKC", name))
+    return name and re.sub(r"(://|[.@](?=\w\w))+", " ", unicodedata.normalize("NFKC", name))
 
 
 def _address(address: dict[str, Any] | None) -> list[str]:
