@@ -1,6 +1,7 @@
 """What can be guessed is guessed a few times only: failures are counted in PostgreSQL, and outlast any restart."""
 
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,11 +27,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Who guesses at what, and where: '' where no store is known yet."""
+    """Who guesses at what, and where: '' where no store is known yet.
+
+    `said` is what was guessed, where it may count once however often it is said in a row: that tells nothing new.
+    """
 
     kind: str
     store: str
     subject: str
+    said: str | None = None
 
     @property
     def _named(self) -> dict[str, str]:
@@ -58,7 +63,7 @@ class Guess:
     async def failed(self, pool: Pool, at: datetime) -> None:
         """It was wrong: remember it, and tell those who run the service of what looks like guessing."""
         async with connection(pool) as db:
-            count = await SQL["failed"].value(db, **self._named, at=at) or 1
+            count = await SQL["failed"].value(db, **self._named, at=at, said=self._digest) or 1
         if count >= MOST[self.kind]:
             log.warning("guessing_stopped", kind=self.kind, store=self.store, credential=self._who, count=count)
             async with connection(pool) as db:
@@ -68,6 +73,10 @@ class Guess:
                 together = (await failures(db, store=self.store)).get(self.store, 0)
             if together >= ALARMING:
                 log.warning("codes_are_guessed", store=self.store, count=together)
+
+    @property
+    def _digest(self) -> bytes | None:
+        return None if self.said is None else hashlib.sha256(self.said.encode()).digest()
 
     @property
     def _who(self) -> str | None:

@@ -933,6 +933,7 @@ CREATE TABLE public.attempt (
     subject text NOT NULL COLLATE pg_catalog."C",
     failed_at timestamp with time zone[] NOT NULL,
     under_way timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    last_wrong bytea,
     CONSTRAINT attempt_kind_is_known CHECK ((kind = ANY (ARRAY['pickup_code'::text, 'pin'::text, 'pairing_code'::text])))
 );
 

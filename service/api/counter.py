@@ -110,7 +110,7 @@ async def search(call: Call[SearchBody]) -> Answer:
     """Find orders by code, token, name, phone or order reference; codes are not for trying out, here either."""
     found: list[str] = []
     if codes.is_proof(call.body.q):
-        guess = attempts.Guess(attempts.PICKUP_CODE, call.store, call.caller.credential)
+        guess = attempts.Guess(attempts.PICKUP_CODE, call.store, call.caller.credential, codes.normalise(call.body.q))
         with contextlib.suppress(WrongCode):
             async with attempts.counted(call.pool, guess, WrongCode):
                 found = await _found(call)

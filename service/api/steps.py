@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from service import attempts, changes, clocks, handover, notifications, picking, steps
+from service import attempts, changes, clocks, codes, handover, notifications, picking, steps
 from service.access_errors import TooManyAttempts
 from service.api.endpoints import Answer, Call, Endpoint, Handler, Retry, tagged
 from service.api.reservations import ONE, SHOP
@@ -93,9 +93,11 @@ async def take(call: Call[Any], *, action: str, judge: Judge) -> Answer:
 async def collect(call: Call[CollectBody]) -> Answer:
     """Hand over, to whom the code, the token or the clerk recognises; codes are not for trying out."""
     judge = partial(handover.collect, links=call.links)
-    if call.body.code is None and call.body.token is None:
+    proof = call.body.token if call.body.code is None else call.body.code
+    if proof is None:
         return await take(call, action="collect", judge=judge)
-    guess = attempts.Guess(attempts.PICKUP_CODE, call.store, call.caller.credential)
+    said = f"{call.id(missing=UnknownReservation)} {codes.normalise(proof)}"
+    guess = attempts.Guess(attempts.PICKUP_CODE, call.store, call.caller.credential, said)
     async with attempts.counted(call.pool, guess, WrongCode):
         return await take(call, action="collect", judge=judge)
 

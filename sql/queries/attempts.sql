@@ -24,9 +24,15 @@ select case when cardinality(failed_at) >= :most
  where store_id = :store and kind = :kind and subject = :subject;
 
 -- name: failed
--- The attempt was wrong; how many count now.
+-- The attempt was wrong; how many count now. What was wrong last, and counts still, is not counted again (`said` null:
+-- whatever it was, it counts).
 update attempt
-   set failed_at = failed_at || now(), under_way = array_remove(under_way, :at)
+   set failed_at = case when last_wrong = :said and failed_at[cardinality(failed_at)] > now() - interval '15 minutes'
+                        then failed_at
+                        else failed_at || now()
+                   end,
+       last_wrong = :said,
+       under_way = array_remove(under_way, :at)
  where store_id = :store and kind = :kind and subject = :subject
 returning cardinality(failed_at);
 

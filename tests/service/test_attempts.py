@@ -67,11 +67,27 @@ async def test_codes_are_not_tried_out_by_searching_and_what_is_no_code_is_searc
     for honest in (right, order["pickup_url"].rpartition("/")[2], "222222", "Camille", right[:5], "nobody"):
         assert {(await search(honest)).status for _ in range(11)} == {200}, honest
     token = "2" * codes.TOKEN_LENGTH
-    told = [await search(q) for q in [token] * 5 + [another(right) for _ in range(7)]]
-    assert [one.status for one in told] == [200] * 10 + [429] * 2
-    assert all(one.json["items"] == [] for one in told[:10])
+    told = [await search(q) for q in [token] * 5 + [another(right) for _ in range(11)]]
+    assert [one.status for one in told] == [200] * (5 + 9) + [429] * 2, "what lies before the scanner is one attempt"
+    assert all(one.json["items"] == [] for one in told[:14])
     assert ((await search(right)).json["code"], (await search("Camille")).status) == ("too_many_attempts", 200)
     assert (await collect(device, order, right)).status == 429
+
+
+async def test_a_code_that_was_wrong_counts_once_for_an_order_until_another_is_tried(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 9)
+    one, two = await shop.ready("tea", 1), await shop.ready("tea", 1)
+    device, code, other = await pair(api), another(one["pickup_code"]), another(two["pickup_code"])
+
+    async def counted(order: dict[str, Any], code: str) -> int:
+        assert (await collect(device, order, code)).status == 422
+        async with connection(shop.pool) as db:
+            return (await attempts.failures(db))["lyon"]
+
+    assert [await counted(one, code), await counted(one, code.lower()), await counted(one, f" {code}")] == [1, 1, 1]
+    assert [await counted(two, code), await counted(two, other), await counted(two, code)] == [2, 3, 4]
+    await shop.pool.execute(LATER)
+    assert await counted(two, code) == 1, "it is forgotten with the failure it was"
 
 
 async def test_many_guesses_at_once_are_counted_each(api: Api, shop: Shop) -> None:
