@@ -84,7 +84,11 @@ async def test_a_stream_that_falls_silent_is_noticed_and_opened_again(
 ) -> None:
     page = await (await screens.person(size=TELEVISION)).new_page()
     await page.clock.install()
+    await page.route("**/stream?*", lambda _: None)
     await page.goto(screens.url + path)
+    await expect(page.locator(".live")).to_have_text("Connexion…")
+    await page.unroute("**/stream?*")
+    await page.clock.run_for(13_000)
     await expect(page.locator(".live")).to_have_text("En direct")
     speaks = streams.write
     silence()
@@ -111,6 +115,7 @@ async def test_a_board_survives_cuts_reloads_and_a_service_that_restarts(
     await shop.ready("tea", 1, order_ref="web-4711")
     await expect(page.locator(".ready li")).to_have_text(["4711 Camille D."])
     await served.stop()
+    await expect(page.locator(".live")).to_have_text("Hors ligne")
     await served.start()
     await shop.ready("tea", 1, order_ref="web-4712")
     await expect(page.locator(".ready li")).to_have_text(["4712 Camille D.", "4711 Camille D."])

@@ -10,7 +10,7 @@ const sound = document.querySelector(".sound");
 const french = document.documentElement.lang === "fr";
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.zone });
 
-let source, askedAt = 0, heardAt = Date.now(), known = null, audio = null, ahead = 0;
+let source, follows = false, askedAt = 0, heardAt = Date.now(), known = null, audio = null, ahead = 0;
 const freshUntil = new Map();
 
 const name = (order) => `${order.number} ${order.name ?? ""} ${order.ready_at ?? ""}`;
@@ -23,18 +23,26 @@ function listen() {
   source = new EventSource(main.dataset.stream);
   source.addEventListener("board", (event) => { heard(); show(JSON.parse(event.data)); });
   source.addEventListener("beat", heard);
+  source.addEventListener("error", lost);
 }
 
 function heard() {
   heardAt = Date.now();
+  follows = true;
   tell();
 }
 
-// Whether what is on the screen is so, always to be seen.
+function lost() {
+  follows = false;
+  tell();
+}
+
+// Whether what is on the screen is so, always to be seen. What came with the page is so for a moment, until it is followed.
 function tell() {
-  const away = Date.now() - heardAt > SILENCE, minutes = Math.floor((Date.now() - heardAt) / 60_000);
-  live.classList.toggle("away", away);
-  const text = !away ? live.dataset.live : minutes ? live.dataset.away.replace("{minutes}", minutes) : live.dataset.now;
+  const silent = Date.now() - heardAt > SILENCE, minutes = Math.floor((Date.now() - heardAt) / 60_000);
+  const state = follows && !silent ? "live" : known || silent ? "away" : "opening";
+  live.dataset.state = state;
+  const text = state !== "away" ? live.dataset[state] : minutes ? live.dataset.away.replace("{minutes}", minutes) : live.dataset.now;
   if (live.textContent !== text) live.textContent = text;
 }
 
