@@ -1,6 +1,6 @@
 // Before the work: pairing the device with its store, saying who works here, opening the counter.
 
-import { html, Sign, signal, useEffect, useState } from "./dom.js";
+import { html, Sign, signal, useEffect, useRef, useState } from "./dom.js";
 import { Refused, Unreachable } from "./api.js";
 import { clerkSwitch, help } from "./header.js";
 import { Dialog } from "./picking.js";
@@ -74,24 +74,31 @@ export function Pairing() {
 export function Clerk() {
   const [known, setKnown] = useState(null);
   const [who, setWho] = useState(null);
-  const [pin, setPin] = useState("");
   const [fault, setFault] = useState("");
+  const [busy, setBusy] = useState(false);
+  const field = useRef();
   useEffect(() => void clerks().then(setKnown, () => setKnown(undefined)), []);
   const submit = async (event) => {
     event.preventDefault();
+    const pin = field.current.value;
+    field.current.value = ""; // it is in no field for longer than it is typed; pressed twice, it is one attempt
+    if (busy || !pin) return;
+    setBusy(true);
+    setFault("");
     try {
       await enter(who.id, pin);
       clerkSwitch.value = false;
     } catch (error) {
       if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
-      setPin("");
       setFault(error instanceof Unreachable ? say("needs_network") : say(error.status === 429 || error.status === 423 ? "pin_later" : "pin_wrong"));
+    } finally {
+      setBusy(false);
     }
   };
   return html`<${Dialog} title=${say("choose_clerk")} shut=${() => (clerkSwitch.value = false)}>
     ${!who ? html`<ul class="choices">${(known ?? []).map((one) => html`<li key=${one.id}><button class="button big quiet" onClick=${() => setWho(one)}><${Sign} name="person" />${one.name}</button></li>`)}</ul>${known === undefined ? html`<p class="empty" role="status">${say("needs_network")}</p>` : known?.length === 0 && html`<p class="empty">${say("no_clerks")}</p>`}`
-      : html`<form onSubmit=${submit}><label class="field">${say("pin_of", { name: who.name })}<input type="password" inputmode="numeric" name="pin" required minlength="4" maxlength="6" autocomplete="off" value=${pin} aria-invalid=${fault ? "true" : undefined} aria-describedby="pin-fault" onInput=${(event) => setPin(event.target.value)} /></label>
-        <p class="fault" id="pin-fault" role="alert">${fault}</p><p class="buttons"><button class="button big">${say("enter")}</button><button type="button" class="button quiet" onClick=${() => setWho(null)}>${say("back")}</button></p></form>`}
+      : html`<form onSubmit=${submit}><label class="field">${say("pin_of", { name: who.name })}<input type="password" inputmode="numeric" name="pin" ref=${field} required minlength="4" maxlength="6" autocomplete="off" aria-invalid=${fault ? "true" : undefined} aria-describedby="pin-fault" /></label>
+        <p class="fault" id="pin-fault" role="alert">${fault}</p><p class="buttons"><button class="button big" disabled=${busy}>${say("enter")}</button><button type="button" class="button quiet" onClick=${() => setWho(null)}>${say("back")}</button></p></form>`}
   <//>`;
 }
 
