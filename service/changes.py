@@ -10,7 +10,7 @@ from service.database import Connection
 from service.errors import AlreadyExtended, InvalidRequest, TooLate
 from service.lifecycle import CLAIMING, State
 from service.links import Links
-from service.models.steps import ChangeBody, ExtendBody
+from service.models.steps import ChangeBody, Deed, ExtendBody
 from service.steps import Change
 
 SQL = queries.load("reservations")
@@ -95,12 +95,14 @@ async def answer(db: Connection, store: str, id: UUID, *, take: bool, caller: Ca
     return await steps.told(db, store, id, links=links, applied=True)
 
 
-async def put_back(db: Connection, store: str, id: UUID, *, caller: Caller, links: Links) -> str:
+async def put_back(db: Connection, store: str, id: UUID, body: Deed, *, caller: Caller, links: Links) -> str:
     """The goods of an order that nobody collects are on their shelves again; the stock was free already."""
     current = await steps.lock(db, store, id)
     if current.state not in {State.UNCOLLECTED, State.CANCELLED}:
         raise steps.wrong_state(current, "be put back")
     if current.row["put_back_at"] is not None:
         return await steps.told(db, store, id, links=links, applied=False)
-    await steps.write(db, current, Change(sets={"put_back_at": current.now}, facts={"put_back": True}), caller=caller)
+    at = steps.moment(current, body)
+    change = Change(sets={"put_back_at": at}, facts={"put_back": True}, happened_at=at)
+    await steps.write(db, current, change, caller=caller)
     return await steps.told(db, store, id, links=links, applied=True)

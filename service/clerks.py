@@ -1,5 +1,6 @@
 """The clerks of a store: named, given a PIN, and recognised at their store's devices."""
 
+import dataclasses
 import hmac
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from service.callers import Caller
 from service.database import Connection, Pool, connection, transaction
 from service.ids import new_id
 from service.models.clerks import Clerk, ClerkBody, ClerkChange, Clerks, ClerkSessionBody
+from service.models.steps import Deed
 from service.pins import Pins
 
 SQL = queries.load("clerks")
@@ -93,6 +95,16 @@ async def working(pool: Pool, device: Caller, text: str, *, deed: bool) -> UUID 
             await SQL["note_deed"].run(db, store=store, id=id)
     clerk: UUID = row["clerk_id"]
     return clerk
+
+
+async def at_work(db: Connection, caller: Caller, body: object) -> Caller:
+    """Who did what is told by a device: with the clerk who worked there then, where that is told and so."""
+    if not isinstance(body, Deed) or caller.device is None or "clerk" not in body.model_fields_set:
+        return caller
+    worked = body.clerk and await SQL["worked"].value(
+        db, store=caller.only_store, device=caller.device, clerk=body.clerk, at=body.happened_at
+    )
+    return dataclasses.replace(caller, clerk=body.clerk if worked else None)
 
 
 async def end(db: Connection, device: Caller) -> None:

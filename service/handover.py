@@ -1,28 +1,27 @@
 """What happens at the counter: collect, undo, return, lapse."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from service import codes, promise, queries, stores
 from service.database import Connection
-from service.errors import InvalidRequest, LinesDontFit, TooLate, WrongCode, WrongState
+from service.errors import LinesDontFit, TooLate, WrongCode, WrongState
 from service.lifecycle import State
 from service.links import Links
 from service.models.steps import CollectBody, Nothing, ReturnBody, TakenLine, UndoBody
-from service.steps import Change, Current, LineChange
+from service.steps import Change, Current, LineChange, moment
 
 SQL = queries.load("reservations")
 
 UNDO_WITHIN = timedelta(minutes=15)
-CLOCK_SKEW = timedelta(minutes=1)  # a device may be ahead of us by this much
 
 
 async def collect(_db: Connection, current: Current, body: CollectBody, *, links: Links) -> Change:
     """Hand over: what is taken leaves the store, the rest is refused. After a lapse too, for they came after all.
 
-    Raises WrongCode, LinesDontFit, InvalidRequest (a handover in the future).
+    Raises WrongCode, LinesDontFit, InvalidRequest.
     """
     recognise(current, body, links)
-    happened_at = _when(current, body.happened_at)
+    happened_at = moment(current, body)
     taken = _taken(current, body.lines)
     lines = []
     for line in current.lines:
@@ -37,7 +36,6 @@ async def collect(_db: Connection, current: Current, body: CollectBody, *, links
         lines=lines,
         sets=sets,
         reality=current.state is State.UNCOLLECTED,
-        happened_at=happened_at,
     )
 
 
@@ -57,16 +55,6 @@ def recognise(current: Current, body: CollectBody, links: Links) -> None:
 
 def _checked_by(body: CollectBody) -> str:
     return "code" if body.code is not None else "token" if body.token is not None else str(body.checked_by)
-
-
-def _when(current: Current, happened_at: datetime | None) -> datetime:
-    if happened_at is None:
-        return current.now
-    if happened_at > current.now + CLOCK_SKEW:
-        raise InvalidRequest("happened_at lies in the future.", errors=[
-            {"pointer": "/happened_at", "code": "in_the_future", "message": "lies in the future"}
-        ])  # fmt: skip
-    return min(happened_at, current.now)
 
 
 def _taken(current: Current, lines: tuple[TakenLine, ...]) -> dict[str, int]:

@@ -6,8 +6,8 @@ from service import promise, stores
 from service.database import Connection
 from service.errors import LinesDontFit, StoreClosed
 from service.lifecycle import State
-from service.models.steps import CancelBody, ConfirmBody, FoundLine, Nothing, ShelveBody
-from service.steps import Change, Current, LineChange, refuse_superseded
+from service.models.steps import CancelBody, ConfirmBody, Deed, FoundLine, ShelveBody
+from service.steps import Change, Current, LineChange, moment, refuse_superseded
 
 ANSWER_WITHIN = timedelta(hours=2)
 """How long a customer has to say what to do about a short line; then silence means take."""
@@ -30,12 +30,12 @@ async def confirm(db: Connection, current: Current, body: ConfirmBody) -> Change
     return Change(action="confirm", sets=sets)
 
 
-async def pick(_db: Connection, _current: Current, _body: Nothing) -> Change:
+async def pick(_db: Connection, _current: Current, _body: Deed) -> Change:
     """Someone in the store begins to fetch the goods."""
     return Change(action="pick")
 
 
-async def unshelve(_db: Connection, _current: Current, _body: Nothing) -> Change:
+async def unshelve(_db: Connection, _current: Current, _body: Deed) -> Change:
     """A wrong "ready": back to picking; what was short stays short."""
     return Change(action="unshelve", sets={"ready_at": None, "collect_by": None})
 
@@ -69,7 +69,11 @@ async def shelve(db: Connection, current: Current, body: ShelveBody) -> Change:
         )
     ready = await take_what_is_there(db, current)
     return Change(
-        action="shelve", lines=short, facts=facts if short else None, sets={**ready.sets, **sets}, reality=True
+        action="shelve",
+        lines=short,
+        facts=facts if short else None,
+        sets={**ready.sets, **sets, "ready_at": moment(current, body)},
+        reality=True,
     )
 
 

@@ -1,8 +1,8 @@
 """Taking a reservation one step further: locked, judged, then changed with its stock and its history."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from service import failpoints, queries
 from service.callers import Caller
 from service.database import Connection
 from service.errors import (
+    InvalidRequest,
     OutOfStock,
     SlotFull,
     Superseded,
@@ -21,8 +22,11 @@ from service.errors import (
 )
 from service.lifecycle import STEPS, TAKEN_BEFORE, State, possible_steps
 from service.links import Links
+from service.models.steps import Deed
 
 SQL = queries.load("reservations")
+
+CLOCK_SKEW = timedelta(minutes=1)  # a device may be ahead of us by this much
 
 FREE_WORDS = frozenset({"reason", "text", "note"})
 """What people write freely into an event; `privacy.sql:forget_words` knows them too."""
@@ -95,6 +99,7 @@ async def advance(
     caller: Caller,
     links: Links,
     if_match: int | None = None,
+    deed: Deed | None = None,
 ) -> str:
     """Take one step inside the caller's transaction; answers the reservation as JSON.
 
@@ -112,9 +117,22 @@ async def advance(
         raise WrongState("Its customer was forgotten: hold anew.", state=current.state, possible_steps=[])
     failpoints.reached("step_locked")
     change = await judge(db, current)
+    if deed:
+        change = replace(change, happened_at=moment(current, deed))
     await write(db, current, change, caller=caller)
     failpoints.reached("step_written")
     return await told(db, store, id, links=links, applied=True)
+
+
+def moment(current: Current, deed: Deed) -> datetime:
+    """When it was done, which is not later than now. Raises InvalidRequest for what lies in the future."""
+    if deed.happened_at is None:
+        return current.now
+    if deed.happened_at > current.now + CLOCK_SKEW:
+        raise InvalidRequest("happened_at lies in the future.", errors=[
+            {"pointer": "/happened_at", "code": "in_the_future", "message": "lies in the future"}
+        ])  # fmt: skip
+    return min(deed.happened_at, current.now)
 
 
 async def taken_before(db: Connection, current: Current, action: str) -> bool:

@@ -21,6 +21,7 @@ from service.models.steps import (
     CancelBody,
     CollectBody,
     ConfirmBody,
+    Deed,
     ExtendBody,
     Nothing,
     ReturnBody,
@@ -34,9 +35,9 @@ CHECKOUT = Caller("key:checkout", frozenset({Scope.CHECKOUT}))
 
 JUDGES: dict[str, tuple[type[Asked], Any]] = {
     "confirm": (ConfirmBody, picking.confirm),
-    "pick": (Nothing, picking.pick),
+    "pick": (Deed, picking.pick),
     "shelve": (ShelveBody, picking.shelve),
-    "unshelve": (Nothing, picking.unshelve),
+    "unshelve": (Deed, picking.unshelve),
     "undo": (UndoBody, handover.undo),
     "return": (ReturnBody, handover.take_back),
     "cancel": (CancelBody, picking.cancel),

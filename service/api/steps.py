@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from service import attempts, changes, clocks, codes, handover, notifications, picking, steps
+from service import attempts, changes, clerks, clocks, codes, handover, notifications, picking, steps
 from service.access_errors import TooManyAttempts
 from service.api.endpoints import Answer, Call, Endpoint, Handler, Retry, tagged
 from service.api.reservations import ONE, SHOP
@@ -37,6 +37,7 @@ from service.models.steps import (
     ChangeBody,
     CollectBody,
     ConfirmBody,
+    Deed,
     ExtendBody,
     Nothing,
     NotifyBody,
@@ -50,9 +51,9 @@ Judge = Callable[[Connection, Current, Any], Awaitable[Change]]
 
 _STEPS: dict[str, tuple[type[BaseModel], Judge, str, tuple[type[Problem], ...]]] = {
     "confirm": (ConfirmBody, picking.confirm, "The customer has paid", (OutOfStock, SlotFull, Superseded, StoreClosed)),
-    "pick": (Nothing, picking.pick, "Someone fetches the goods", ()),
+    "pick": (Deed, picking.pick, "Someone fetches the goods", ()),
     "shelve": (ShelveBody, picking.shelve, "The goods are on the pickup shelf", (LinesDontFit,)),
-    "unshelve": (Nothing, picking.unshelve, "Back to picking: it was not ready", ()),
+    "unshelve": (Deed, picking.unshelve, "Back to picking: it was not ready", ()),
     "undo": (UndoBody, handover.undo, "Take a handover back, within 15 minutes", (TooLate,)),
     "return": (ReturnBody, handover.take_back, "The customer brings something back", (LinesDontFit,)),
     "cancel": (CancelBody, picking.cancel, "Cancel, and release the stock", ()),
@@ -75,9 +76,10 @@ async def take(call: Call[Any], *, action: str, judge: Judge) -> Answer:
             call.id(missing=UnknownReservation),
             action,
             lambda db, current: judge(db, current, call.body),
-            caller=call.caller,
+            caller=await clerks.at_work(db, call.caller, call.body),
             links=call.links,
             if_match=call.if_match,
+            deed=call.body if isinstance(call.body, Deed) else None,
         )
         return tagged(body)
 
@@ -111,8 +113,8 @@ async def happen(call: Call[Any], *, operation: Operation, takes_body: bool = Fa
     async def work(db: Connection) -> Answer:
         arguments = [call.body] if takes_body else []
         options = {"if_match": call.if_match} if matches else {}
-        id = call.id(missing=UnknownReservation)
-        return tagged(await operation(db, call.store, id, *arguments, caller=call.caller, links=call.links, **options))
+        id, caller = call.id(missing=UnknownReservation), await clerks.at_work(db, call.caller, call.body)
+        return tagged(await operation(db, call.store, id, *arguments, caller=caller, links=call.links, **options))
 
     answer = await call.once(work)
     return tagged(answer.text(), status=answer.status, headers=answer.headers)
@@ -216,7 +218,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         problems=(AlreadyExtended, IdempotencyKeyMissing),
         retry=Retry.REQUIRED,
     ),
-    _other("/put-back", partial(happen, operation=changes.put_back), "The goods are on their shelves again"),
+    _other(
+        "/put-back",
+        partial(happen, operation=changes.put_back, takes_body=True),
+        "The goods are on their shelves again",
+        body=Deed,
+    ),
     _other(
         "",
         partial(happen, operation=changes.change, takes_body=True, matches=True),

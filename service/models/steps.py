@@ -1,10 +1,12 @@
 """What each step of a reservation's life needs to be told, as it travels in JSON."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from service.models.fields import MOST_LINES, Asked, Email, Locale, Moment, Name, Note, Phone, Quantity, Sku, Units
+from service.models.fields import MOST_LINES, Asked, Email, Locale, Name, Note, Phone, Quantity, Sku, Units
+from service.models.hours import Reachable
 from service.models.reservations import Delegate
 
 ShortReason = Literal["not_found", "damaged", "sold"]
@@ -13,6 +15,19 @@ Shelf = Annotated[str, Field(min_length=1, max_length=32)]
 
 class Nothing(Asked):
     """What a step asks that needs no more than its address."""
+
+
+class Deed(Asked):
+    """What is done at a counter, and may be told later: when it was done, and by whom."""
+
+    happened_at: Annotated[Reachable | None, Field(description="left out: now")] = None
+    clerk: Annotated[
+        UUID | None,
+        Field(
+            description="who worked at this device when it was done; null: nobody did, as where they are found not to"
+            " have. Left out: who works there now"
+        ),
+    ] = None
 
 
 class ConfirmBody(Asked):
@@ -53,7 +68,7 @@ class FoundLine(Asked):
     reason: ShortReason | None = None
 
 
-class ShelveBody(Asked):
+class ShelveBody(Deed):
     """What was found (no lines: everything) and where it waits."""
 
     lines: tuple[FoundLine, ...] = ()
@@ -68,14 +83,13 @@ class TakenLine(Asked):
     taken: Units
 
 
-class CollectBody(Asked):
+class CollectBody(Deed):
     """How the collector was recognised: a code, a token, or by whom and how; and what they took (no lines: all)."""
 
     code: Annotated[str, Field(max_length=32)] | None = None
     token: Annotated[str, Field(max_length=64)] | None = None
     checked_by: Name | None = None
     lines: tuple[TakenLine, ...] = ()
-    happened_at: Moment | None = None
 
     @model_validator(mode="after")
     def recognises_the_collector(self) -> "CollectBody":
@@ -85,7 +99,7 @@ class CollectBody(Asked):
         return self
 
 
-class UndoBody(Asked):
+class UndoBody(Deed):
     """Why the handover is taken back."""
 
     reason: Annotated[str, Field(min_length=1, max_length=200)]

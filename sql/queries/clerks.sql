@@ -61,6 +61,21 @@ select clerk_id, secret_hash, active_at < now() - interval '1 minute' as unnoted
  where store_id = :store and id = :id and device_id = :device and ended_at is null
    and began_at > now() - interval '12 hours' and active_at > now() - interval '15 minutes';
 
+-- name: worked
+-- Whether a clerk worked at a device when something was done there (null: now), by a clock that may differ by a minute;
+-- what was done keeps their session open, as `note_deed` does.
+with worked as (
+    select s.store_id, s.id, s.active_at, moment
+      from clerk_session s, coalesce(:at::timestamptz, now()) moment
+     where s.store_id = :store and s.device_id = :device and s.clerk_id = :clerk
+       and s.began_at between moment - interval '12 hours' and moment + interval '1 minute'
+       and s.active_at > moment - interval '15 minutes' and (s.ended_at is null or s.ended_at >= moment)),
+noted as (
+    update clerk_session s set active_at = w.moment
+      from worked w
+     where s.store_id = w.store_id and s.id = w.id and w.active_at < w.moment - interval '1 minute')
+select exists (select from worked);
+
 -- name: note_deed
 -- Write down that a clerk is active, once a minute.
 update clerk_session

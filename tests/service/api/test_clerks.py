@@ -1,12 +1,13 @@
 """Clerks over HTTP: their PIN at their store's devices, and what is done under their name."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.service.api.conftest import Api
-from tests.service.api.counters import PIN, pair
+from tests.service.api.counters import PIN, Device, pair
 from tests.shop import Shop
 
 FAILED = "select count(*) from attempt where kind = 'pin'"
@@ -28,6 +29,41 @@ async def test_a_clerk_works_at_a_device_and_the_history_says_so(api: Api, shop:
     assert (await device.ask("DELETE", "/v1/clerk-session")).json == {"clerk": None}
     assert device.session is None
     assert (await device.ask("GET", "/v1/device")).json["clerk"] is None
+
+
+async def test_what_is_told_later_is_dated_and_signed_as_it_was_done(api: Api, shop: Shop) -> None:
+    await shop.stock("tea", 5)
+    ready, order = await shop.ready("tea", 1), await shop.confirm(await shop.hold("tea", 1))
+    device, other = await pair(api), await pair(api, name="Right tablet")
+    ines, tom = await device.welcome("Inès"), await device.welcome("Tom", "1704")
+    await device.enter(ines)
+    await shop.pool.execute(
+        "update clerk_session set began_at = now() - interval '9 hours', active_at = now() - interval '70 minutes'"
+    )
+    await device.enter(tom, "1704")
+
+    async def told(who: Device, step: str, clerk: str | None, minutes: float, **body: str) -> tuple[str, float]:
+        """Do it by a deed that was done some minutes ago; by whom the history says that it was, and how long ago."""
+        at = (await shop.pool.fetchval("select now()")) - timedelta(minutes=minutes)
+        id = (ready if step in {"collect", "undo"} else order)["id"]
+        asked = {**body, "happened_at": at.isoformat(), **({} if clerk == "left out" else {"clerk": clerk})}
+        assert (await who.ask("POST", f"/v1/stores/lyon/reservations/{id}/{step}", asked)).status == 200
+        row = await shop.pool.fetchrow("select actor, at - happened_at as late from event order by seq desc limit 1")
+        assert row
+        return row["actor"].removeprefix(f"device:{who.id}"), round(row["late"] / timedelta(minutes=1), 1)
+
+    assert await told(device, "pick", ines, 65) == (f"/clerk:{ines}", 65)
+    assert await told(device, "shelve", ines, 55) == (f"/clerk:{ines}", 55), "the deed before keeps their session open"
+    assert await told(device, "unshelve", ines, 30) == ("", 30), "a quarter of an hour without a deed, and it is over"
+    assert await told(device, "collect", None, 30, code=ready["pickup_code"]) == ("", 30), "nobody worked there then"
+    assert await told(device, "undo", tom, 0, reason="x") == (f"/clerk:{tom}", 0)
+    assert await told(device, "shelve", "left out", 0) == (f"/clerk:{tom}", 0), "who works there now"
+    assert await told(other, "unshelve", tom, 0) == ("", 0), "they don't work at that one"
+    by = await api.post(f"/v1/stores/lyon/reservations/{order['id']}/shelve", {"clerk": tom})
+    assert (by.status, "/clerk:" in await shop.pool.fetchval("select actor from event order by seq desc limit 1")) == (
+        200,
+        False,
+    )
 
 
 async def test_five_wrong_pins_lock_this_clerk_at_this_device_and_nobody_else(api: Api, shop: Shop) -> None:

@@ -18,6 +18,7 @@ const UNCERTAIN = 3000; // milliseconds after which somebody who hands over "aga
 let failures = 0;
 let patience = 0; // milliseconds that the service asked us to wait
 let retrying = null;
+let clerk = null; // who works here, by whom it was done also where others work here when it goes
 let listener = () => {};
 
 export async function start(heard) {
@@ -45,7 +46,7 @@ async function noted(step, card, body, { match } = {}) {
   const waits = own.length > 0;
   if (own.at(-1)?.step === step && JSON.stringify(own.at(-1).said) === JSON.stringify(body)) return own.at(-1);
   const action = {
-    store: card.store, id: card.id, step, body, said: body, card: told.value.get(card.id) ?? card, at: moment(), clock: isSure() ? null : Date.now(),
+    store: card.store, id: card.id, step, body, said: body, card: told.value.get(card.id) ?? card, at: moment(), clock: isSure() ? null : Date.now(), clerk,
     key: crypto.randomUUID(), match: match && !waits ? match : null, attempts: 0,
   };
   action.number = await put("outbox", action);
@@ -130,7 +131,7 @@ function attempted(action, us) {
   if (action.attempts) return begun;
   const at = [momentOf(action), moment()].sort()[0]; // our clock may have been put right since
   const version = told.value.get(action.id)?.version ?? action.card.version;
-  return { ...begun, at, clock: null, by: us, version, body: action.step === "collect" ? { ...action.body, happened_at: at } : action.body };
+  return { ...begun, at, clock: null, by: us, version, body: { ...action.body, happened_at: at, clerk: action.clerk } };
 }
 
 // What became of it: it went, it is held up alone, or the service is away from all of them.
@@ -207,4 +208,7 @@ export async function settle(conflict) {
   conflicts.value = conflicts.value.filter((one) => one.number !== conflict.number);
 }
 
-export const rememberUs = (actor) => keep("actor", actor);
+export function rememberUs(actor, worker) {
+  clerk = worker;
+  return keep("actor", actor);
+}

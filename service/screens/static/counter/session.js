@@ -36,7 +36,7 @@ export async function refresh() {
 function take(found) {
   device.value = found;
   zone.value = found.time_zone ?? zone.value;
-  void rememberUs(`device:${found.id}`);
+  void rememberUs(`device:${found.id}`, found.clerk?.id ?? null);
 }
 
 export async function pair(code) {
