@@ -1,5 +1,6 @@
 """What every page of the administration is made in: who is there, what they may see, how forms are read and refused."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,19 +126,29 @@ def _when(at: datetime, *, zone: ZoneInfo, language: Language) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why something was not done, for people: a sentence, and each fault with the place where it is."""
+    """Why something was not done, for people: a sentence, and each fault with the place where it is.
+
+    A fault's message is followed by whether it is in their language.
+    """
 
     sentence: str
-    faults: list[tuple[str, str]]
+    faults: list[tuple[str, str, bool]]
 
     @classmethod
     def of(cls, problem: Problem, say: Mapping[str, str]) -> "Refusal":
         """In their language as far as we know it, else as programs are told."""
         sentence = say.get(f"problem_{problem.code()}", problem.detail)
-        faults = problem.facts.get("errors", [])
-        return cls(
-            sentence, [(fault.get("pointer", "").strip("/").replace("/", " "), fault["message"]) for fault in faults]
-        )
+        return cls(sentence, [_fault(fault, say) for fault in problem.facts.get("errors", [])])
+
+
+def _fault(told: Mapping[str, str], say: Mapping[str, str]) -> tuple[str, str, bool]:
+    place = (told.get("pointer") or told.get("parameter", "")).strip("/").replace("/", " ")
+    of_field = f"fault_at_{place.partition(' ')[0] or 'whole'}"
+    name = of_field if told["code"] == "value_error" else f"fault_{told['code']}"
+    if name not in say:
+        return place, told["message"], False
+    number = re.search(r"-?\d+", told["message"])  # as long as it may be, as small …
+    return place, say[name].replace("{number}", number[0] if number else ""), True
 
 
 Show = Callable[[Page], Awaitable[web.StreamResponse]]

@@ -108,6 +108,36 @@ async def test_the_door_leads_nowhere_else(api: Api, shop: Shop) -> None:
     assert told.status == 403
 
 
+async def test_what_is_wrong_in_a_form_is_said_in_french(api: Api, shop: Shop) -> None:
+    await shop.store()
+    headers = await session(api)
+    for path, fields in (
+        ("/admin/keys", {}),
+        ("/admin/devices", {"store": "lyon", "name": "x" * 201, "language": "de"}),
+        ("/admin/stores/lyon/clerks", {"name": "Tom", "pin": "12"}),
+        (
+            "/admin/stores/lyon",
+            {"name": "", "time_zone": "Paris", "phone": "12", "latitude": "1", "gln": "3012345000009"},
+        ),
+        ("/admin/stores/lyon", {"name": "L", "time_zone": "Europe/Paris", "latitude": "1"}),
+        (
+            "/admin/stores/lyon",
+            {"name": "L", "time_zone": "Europe/Paris", "mo_opens": "9h", "preparation_minutes": "x"},
+        ),
+        ("/admin/new-store", {"id": "Lyon !", "name": "L", "time_zone": "Europe/Paris"}),
+        ("/admin/webhooks", {"url": "http://localhost/"}),
+        (
+            "/admin/messages/policy",
+            {"store": "lyon", "version": "0", "hours": "own", "from": "8", "reminding": "own", "gap": "x"},
+        ),
+    ):
+        told = await api.request("POST", path, key="", data=fields, headers=headers)
+        assert told.status == 422, path
+        refusal = told.text.partition('role="alert">')[2].partition("</div>")[0]
+        assert "<li>" in refusal, path
+        assert 'lang="en"' not in refusal, (path, refusal)
+
+
 async def test_every_room_says_which_scopes_open_it() -> None:
     assert all(scopes for _, _, scopes in ROOMS)
 
