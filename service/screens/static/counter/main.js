@@ -7,7 +7,7 @@ import { Camera, looking, prepare } from "./camera.js";
 import { called, forget, isOpen, merge, outbox as unsent, queueAt, replace } from "./cards.js";
 import * as clock from "./clock.js";
 import { mended } from "./codes.js";
-import { close, handOver, hits, open, proof, query, refusesShelf, remember, room, scanned, search, selected, sheet, tell, waiting } from "./deeds.js";
+import { close, given, handOver, hits, open, proof, query, refusesShelf, remember, room, scanned, search, selected, sheet, tell, waiting } from "./deeds.js";
 import { Clerk, dims, Help, opened, openCounter, Opening, Pairing } from "./doors.js";
 import { clerkSwitch, Header, help, readAddress } from "./header.js";
 import { forgetOrders, read } from "./keeping.js";
@@ -181,6 +181,7 @@ function insist() {
 function watchOutbox({ kind, conflict }) {
   if (kind !== "conflict") return;
   sounds.play("wrong");
+  if (given.value?.done.card.id === conflict.id) given.value = null; // it is a card to be looked at now
   tell("bad", say("conflict_came", { name: conflict.card ? called(conflict.card) : "" }));
 }
 
