@@ -13,7 +13,7 @@ from service import events
 from service.api.access import DEVICE_COOKIE
 from service.database import Pool
 from service.errors import Problem
-from tests.screens.conftest import TABLET, Screens, Served
+from tests.screens.conftest import PHONE, TABLET, Screens, Served
 from tests.shop import Shop
 
 SCANNER = 0.005  # seconds between two keys
@@ -92,6 +92,21 @@ async def became(shop: Shop, order: dict[str, Any], state: str) -> None:
             return
         await asyncio.sleep(0.05)
     assert await shop.state(order) == state
+
+
+async def at_work(page: Page, tablets: Counters) -> str:
+    """Let a clerk give their PIN; their id."""
+    asked = {"name": "Inès", "pin": "4071"}
+    ines = (await tablets.ask("POST", "/v1/stores/lyon/clerks", asked, **{"Idempotency-Key": "ines"}))["id"]
+    await page.evaluate(f"async (id) => (await import({FILES} + 'session.js')).enter(id, '4071')", ines)
+    return str(ines)
+
+
+async def fits(page: Page) -> None:
+    """Nothing is pushed off the screen, on a phone or here."""
+    for size in (PHONE, TABLET):
+        await page.set_viewport_size(size)
+        assert await page.evaluate("(top => top.scrollWidth <= top.clientWidth)(document.querySelector('.top'))")
 
 
 async def scan(page: Page, text: str, *, late: float = 0, at: float | None = None) -> None:

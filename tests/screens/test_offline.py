@@ -12,8 +12,8 @@ from playwright.async_api import Page, Route, expect
 from service.database import Pool
 from service.screens import counter
 from tests.screens import counters
-from tests.screens.conftest import PATIENCE, PHONE, TABLET, Screens, Served, axe
-from tests.screens.counters import FILES, Counters, became, heard, lane, panel, scan
+from tests.screens.conftest import PATIENCE, Screens, Served, axe
+from tests.screens.counters import FILES, Counters, at_work, became, fits, heard, lane, panel, scan
 from tests.shop import Shop
 
 pytestmark = pytest.mark.browser
@@ -46,21 +46,6 @@ async def kept(page: Page) -> None:
     await page.evaluate("navigator.serviceWorker.ready.then((worker) => new Promise((done) => { const look = () =>"
         " worker.active?.state === 'activated' ? done() : setTimeout(look, 20); look(); }))")  # fmt: skip
     await page.wait_for_timeout(400)  # the queue is on its disk
-
-
-async def at_work(page: Page, tablets: Counters) -> str:
-    """Let a clerk give their PIN; their id."""
-    asked = {"name": "Inès", "pin": "4071"}
-    ines = (await tablets.ask("POST", "/v1/stores/lyon/clerks", asked, **{"Idempotency-Key": "ines"}))["id"]
-    await page.evaluate(f"async (id) => (await import({FILES} + 'session.js')).enter(id, '4071')", ines)
-    return str(ines)
-
-
-async def fits(page: Page) -> None:
-    """Nothing is pushed off the screen, on a phone or here."""
-    for size in (PHONE, TABLET):
-        await page.set_viewport_size(size)
-        assert await page.evaluate("(top => top.scrollWidth <= top.clientWidth)(document.querySelector('.top'))")
 
 
 async def sent(page: Page) -> None:
