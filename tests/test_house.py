@@ -140,6 +140,13 @@ def test_french_words_have_printed_apostrophes() -> None:
     assert [] == names(spoken, TYPEWRITTEN)
 
 
+def test_files_are_read_in_one_encoding_wherever_the_service_runs() -> None:
+    ours = {path: text for path, text in MODULES.items() if path.parts[0] in {"service", "workers"}}
+    assert [] == [
+        str(path) for path, text in ours.items() if re.search(r"\b(read_text|write_text)\((?!.*encoding=)", text)
+    ]
+
+
 def test_nothing_is_left_to_be_done_later() -> None:
     assert [] == names(TEXTS, re.compile(r"\b(TODO|FIXME|XXX|HACK)\b"))
 

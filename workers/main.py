@@ -46,6 +46,7 @@ def redis_settings(url: str) -> RedisSettings:
     parts = urlsplit(url)
     if parts.scheme != "sentinel":
         found = RedisSettings.from_dsn(url)
+        found.username = unquote(found.username) if found.username else None
         found.password = unquote(found.password) if found.password else None
         found.ssl_check_hostname = found.ssl
     else:
@@ -54,7 +55,7 @@ def redis_settings(url: str) -> RedisSettings:
             host=[(name, int(port or 26379)) for name, _, port in hosts],
             sentinel=True,
             sentinel_master=parts.path.strip("/") or "mymaster",
-            username=parts.username,
+            username=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,
         )
     found.conn_retries = 0  # whoever waits for Redis is the loop below

@@ -50,7 +50,7 @@ async def document(call: Call[None]) -> web.Response:
 
 async def page(_call: Call[None]) -> web.Response:
     """The page to read and try it."""
-    return _html((STATIC / "docs.html").read_text())
+    return _html((STATIC / "docs.html").read_text(encoding="utf-8"))
 
 
 async def problems(_call: Call[None]) -> web.Response:

@@ -137,8 +137,12 @@ def _scopes(action: str) -> frozenset[Scope]:
     return frozenset(Scope(who) for who in STEPS[action].by if who in {Who.CHECKOUT, Who.COUNTER})
 
 
+_LATER = {"happened_at": "2026-11-23T18:30:00Z"}
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "confirm": {"payment_ref": "pay_77"},
+    "pick": _LATER,
+    "unshelve": _LATER,
+    "put-back": _LATER,
     "cancel": {"reason": "ordered twice"},
     "shelve": {"lines": [{"sku": "tea", "found": 1, "reason": "not_found"}], "shelf": "A3", "bags": 1},
     "collect": {"checked_by": "identity card"},

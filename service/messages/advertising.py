@@ -15,7 +15,7 @@ _SAME = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2019": "'", "\u2212": "-
 
 @cache
 def _expressions() -> re.Pattern[str]:
-    lines = _LIST.read_text().splitlines()
+    lines = _LIST.read_text(encoding="utf-8").splitlines()
     every = "|".join(line for line in lines if line and not line.startswith("#"))
     return re.compile(rf"(?<!\w)({every})(?!\w)", re.IGNORECASE)
 

@@ -46,7 +46,7 @@ class Ways(BaseModel):
 @cache
 def ways(language: str, folder: Path = FOLDER) -> Ways:
     """Read how a language spells, from its folder."""
-    return Ways.model_validate(json.loads((folder / language / "spelling.json").read_text()))
+    return Ways.model_validate(json.loads((folder / language / "spelling.json").read_text(encoding="utf-8")))
 
 
 def language(locale: str, default: Language) -> Language:

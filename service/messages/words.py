@@ -29,7 +29,7 @@ class Templates(FileSystemLoader):
         """The text of a template."""
         page = (self._folder / template).with_suffix(".mjml")
         if template.endswith(".html") and page.is_file():
-            return drawn(page.read_text()), str(page), lambda: True
+            return drawn(page.read_text(encoding="utf-8")), str(page), lambda: True
         return super().get_source(environment, template)
 
 

@@ -33,7 +33,7 @@ CONTENT_SECURITY = (
 @cache
 def words(page: str, language: Language) -> dict[str, str]:
     """What a page says, in one language."""
-    said: dict[str, str] = json.loads((HERE / "words" / f"{page}.{language}.json").read_text())
+    said: dict[str, str] = json.loads((HERE / "words" / f"{page}.{language}.json").read_text(encoding="utf-8"))
     return {name: spelling.typeset(text, language) for name, text in said.items()}
 
 

@@ -50,3 +50,15 @@ async def test_who_gives_up_waiting_for_a_connection_keeps_none(single: Pool, tu
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     await come()
+
+
+async def test_what_others_have_set_for_the_database_is_not_ours(database_url: str, everything: Pool) -> None:
+    """A stricter isolation reads what was so before a lock was waited for, and ends in errors that nobody expects."""
+    name = await everything.fetchval("select current_database()")
+    await everything.execute(f"alter database {name} set default_transaction_isolation = 'repeatable read'")
+    pool = await open_pool(database_url, size=1, name="tests-others")
+    try:
+        assert await pool.fetchval("show transaction_isolation") == "read committed"
+    finally:
+        await everything.execute(f"alter database {name} reset default_transaction_isolation")
+        await pool.close()

@@ -13,7 +13,7 @@ from service.database import transaction
 from service.messages.letters import write
 from service.opt_outs import OptOuts
 from service.sendings import Fate
-from tests.service.test_message_policies import around_now
+from tests.service.test_message_policies import ZONE, around_now
 from tests.service.test_notifications import BOTH, attempt_of, claim_all, states, tell
 from tests.shop import Shop
 from workers.callbacks import Reader
@@ -289,6 +289,7 @@ async def test_stop_is_confirmed_at_night_unless_it_is_heard_late(
 ) -> None:
     policy = "update message_policy set policy = jsonb_build_object('quiet_hours', $1::jsonb)"
     await shop.pool.execute(policy, around_now())
+    await shop.pool.execute("update store set time_zone = $1", str(ZONE))
     async with transaction(shop.pool) as db:
         form = urlencode({"From": PHONE, "Body": "STOP", "MessageSid": "SM1"})
         await callbacks.keep(db, "twilio", {"SM1": form}, query="")
