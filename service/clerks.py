@@ -10,6 +10,7 @@ from service.attempts import PIN, Guess
 from service.callers import Caller
 from service.database import Connection, Pool, connection, transaction
 from service.ids import new_id
+from service.messages.spelling import alphabetical
 from service.models.clerks import Clerk, ClerkBody, ClerkChange, Clerks, ClerkSessionBody
 from service.models.steps import Deed
 from service.pins import Pins
@@ -29,7 +30,8 @@ async def create(db: Connection, store: str, body: ClerkBody, *, pins: Pins, cal
 
 async def listed(db: Connection, store: str) -> Clerks:
     """The clerks of a store by name, and after them those who left."""
-    return Clerks(items=[Clerk(**row) for row in await SQL["listed"].rows(db, store=store)])
+    found = [Clerk(**row) for row in await SQL["listed"].rows(db, store=store)]
+    return Clerks(items=sorted(found, key=lambda one: (one.left_at is not None, alphabetical(one.name))))
 
 
 async def replace(db: Connection, store: str, id: UUID, body: ClerkChange, *, pins: Pins, caller: Caller) -> Clerk:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,12 @@ class Ways(BaseModel):
 def ways(language: str, folder: Path = FOLDER) -> Ways:
     """Read how a language spells, from its folder."""
     return Ways.model_validate(json.loads((folder / language / "spelling.json").read_text(encoding="utf-8")))
+
+
+def alphabetical(name: str) -> tuple[str, str]:
+    """Where a name stands among others, whatever the database's order is: É by E, capitals by their small letters."""
+    letters = unicodedata.normalize("NFKD", name.casefold().replace("œ", "oe").replace("æ", "ae"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)), name
 
 
 def language(locale: str, default: Language) -> Language:

@@ -14,6 +14,7 @@ from service.callers import Scope
 from service.database import Connection, connection, transaction
 from service.devices import Pairing
 from service.errors import Problem
+from service.messages.spelling import alphabetical
 from service.models.clerks import Clerk, ClerkBody, ClerkChange
 from service.models.devices import Device, DeviceBody
 from service.models.stores import StoreListed, StoresQuery
@@ -23,7 +24,7 @@ ADMIN = frozenset({Scope.ADMIN})
 
 
 async def stores_of(page: Page) -> list[StoreListed]:
-    """The stores that they may see, by id."""
+    """The stores that they may see, by name."""
     caller, found, after = page.visit.caller, [], None
     async with connection(page.call.pool) as db:
         while True:
@@ -32,7 +33,7 @@ async def stores_of(page: Page) -> list[StoreListed]:
             found += part.items
             after = part.next_cursor
             if after is None:
-                return found
+                return sorted(found, key=lambda one: alphabetical(one.name))
 
 
 async def _known(page: Page) -> Mapping[str, Any]:

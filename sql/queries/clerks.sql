@@ -5,11 +5,11 @@ values (:store, :id, :name, :pin_hash)
 returning id, store_id as store, name, created_at, updated_at, left_at;
 
 -- name: listed
--- The clerks of a store by name, those who left too: the history names them.
+-- The clerks of a store, those who left too: the history names them.
 select id, store_id as store, name, created_at, updated_at, left_at
   from clerk
  where store_id = :store
- order by left_at nulls first, lower(name), id;
+ order by id;
 
 -- name: replace
 -- A clerk with another name, or another PIN: whoever works under the old one has to give the new one.

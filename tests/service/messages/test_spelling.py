@@ -34,3 +34,9 @@ def test_moments_are_written_as_people_write_them() -> None:
     assert spelling.moment(midnight, "en") == "Saturday 3\u00a0January at 12:05\u00a0am"
     assert spelling.brief_moment(midnight, "fr") == "03/01 0h05"
     assert spelling.brief_moment(midnight, "en") == "3 Jan 00:05"
+
+
+def test_names_stand_where_people_look_for_them() -> None:
+    names = ["Zoé", "élodie", "Ezra", "Eliott", "Œuvre", "Odile", "Île-Rousse", "Ibos"]
+    told = ["Eliott", "élodie", "Ezra", "Ibos", "Île-Rousse", "Odile", "Œuvre", "Zoé"]
+    assert sorted(names, key=spelling.alphabetical) == told
